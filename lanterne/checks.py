@@ -1,0 +1,108 @@
+"""Misconfiguration that must not reach a tester, found before the service starts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
+
+from coach.models import MissionRun
+
+
+@register()
+def sandbox_stays_in_development(**_: Any) -> Sequence[CheckMessage]:
+    if settings.SANDBOX and not settings.DEBUG:
+        return [
+            Error(
+                "SANDBOX is on while DEBUG is off.",
+                hint="The stand-in servers and their known passwords belong on a developer's "
+                "machine. Remove SANDBOX from the environment.",
+                id="lanterne.E001",
+            )
+        ]
+    return []
+
+
+@register()
+def encryption_keys_work(**_: Any) -> Sequence[CheckMessage]:
+    try:
+        MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
+    except ValueError:
+        return [
+            Error(
+                "FIELD_ENCRYPTION_KEYS holds no key, or one that is not a Fernet key.",
+                hint="Make one with: python -c 'from cryptography.fernet import Fernet; "
+                "print(Fernet.generate_key().decode())'",
+                id="lanterne.E002",
+            )
+        ]
+    return []
+
+
+@register()
+def registration_is_known(**_: Any) -> Sequence[CheckMessage]:
+    if settings.REGISTRATION in {"open", "invite", "closed"}:
+        return []
+    return [
+        Error(
+            f"REGISTRATION is {settings.REGISTRATION!r}, so nobody can register.",
+            hint="Set it to open, invite or closed.",
+            id="lanterne.E003",
+        )
+    ]
+
+
+@register()
+def model_answers_within_a_lease(**_: Any) -> Sequence[CheckMessage]:
+    """A question is asked twice at most, and between the two the model may ask us to wait."""
+    longest_s = 2 * settings.COACH_TIMEOUT_S + 60
+    if longest_s < MissionRun.LEASE.total_seconds():
+        return []
+    return [
+        Error(
+            "COACH_TIMEOUT_S is too long: a run would be given to a second worker meanwhile.",
+            hint="Set it below 90.",
+            id="lanterne.E004",
+        )
+    ]
+
+
+@register(deploy=True)
+def operators_are_reachable(**_: Any) -> Sequence[CheckMessage]:
+    if settings.OPERATOR_EMAILS:
+        return []
+    return [
+        checks.Warning(
+            "OPERATOR_EMAILS is empty: nobody learns of a failed run.",
+            hint="Set it to one or more addresses, separated by commas.",
+            id="lanterne.W001",
+        )
+    ]
+
+
+@register(deploy=True)
+def limits_count_whoever_asks(**_: Any) -> Sequence[CheckMessage]:
+    if settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER:
+        return []
+    return [
+        checks.Warning(
+            "CLIENT_IP_HEADER is empty: behind a proxy everybody would count as one visitor.",
+            hint="Name the header your proxy writes, such as Fly-Client-IP.",
+            id="lanterne.W003",
+        )
+    ]
+
+
+@register(deploy=True)
+def model_key_is_set(**_: Any) -> Sequence[CheckMessage]:
+    if settings.OPENAI_API_KEY or "api.openai.com" not in settings.OPENAI_BASE_URL:
+        return []
+    return [
+        checks.Warning(
+            "OPENAI_API_KEY is empty: every run will fail.",
+            hint="Set the key, or OPENAI_BASE_URL to a server that needs none.",
+            id="lanterne.W002",
+        )
+    ]

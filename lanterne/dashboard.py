@@ -1,0 +1,87 @@
+"""The pages that need every app: Home, and one run in full."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from accounts.sessions import signed_in
+from coach import brief
+from coach.situation import Situation
+from coach.views import own_run, today_context
+from connections import panel
+from missions import lifecycle
+from missions.models import Mission, Stage
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """What every page knows: whether it is the sandbox."""
+    return {"is_sandbox": settings.SANDBOX}
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return render(request, "lanterne/landing.html")
+    user = signed_in(request)
+    mission = Mission.objects.current_for(user)
+    context = {"mission": mission, **panel.context_for(user)}
+    if mission is not None:
+        context |= _mission_context(mission)
+    return render(request, "lanterne/home.html", context)
+
+
+def _mission_context(mission: Mission) -> dict[str, Any]:
+    now = timezone.now()
+    local_date = mission.local_date(now)
+    lifecycle.keep_time(mission, local_date=local_date, now=now)
+    run = mission.runs.filter(local_date=local_date).select_related("mission__owner").first()
+    earlier = mission.runs.filter(local_date__lt=local_date).defer("situation", "decision")
+    stages = list(mission.stages.select_related("progress"))
+    return {
+        "local_date": local_date,
+        "states": _state_line(mission),
+        "days_to_event": mission.days_to_event(local_date),
+        "event_days_left": (mission.event_end - local_date).days + 1,
+        "stages": stages,
+        "points_total": sum(stage.progress.points for stage in stages if _is_settled(stage)),
+        "earlier_runs": list(earlier[:7]),
+        "run": run,
+        "brief": None,
+        **(today_context(run) if run else {}),
+    }
+
+
+def _is_settled(stage: Stage) -> bool:
+    return hasattr(stage, "progress")
+
+
+def _state_line(mission: Mission) -> list[dict[str, Any]]:
+    """The four stops of a mission's life: passed, here, or to come."""
+    order = list(Mission.State)
+    here = order.index(Mission.State(mission.state))
+    return [
+        {"label": state.label, "is_here": n == here, "is_passed": n < here}
+        for n, state in enumerate(order)
+    ]
+
+
+@login_required
+@require_GET
+def run_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    run = own_run(request, pk)
+    situation = Situation.model_validate(run.situation) if run.situation else None
+    context = {
+        **today_context(run),
+        "calls": list(run.calls.all()),
+        "incidents": list(run.incidents.all()),
+        "situation": situation,
+        "numbers": brief.numbers_in(situation) if situation else [],
+        "efforts": brief.efforts_in(situation) if situation else [],
+    }
+    return render(request, "lanterne/run.html", context)

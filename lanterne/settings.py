@@ -1,0 +1,513 @@
+"""Every setting, in sections; the only place that reads the environment.
+
+`.env.example` explains each variable. With none set and SANDBOX=1 (what `make up` does) the service
+talks to stand-in servers of its own; each variable that names a real service replaces one of them.
+"""
+
+import zoneinfo
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+import environ
+from celery.schedules import crontab
+
+# Lets `ModelAdmin[Mission]` and its like be written where types are wanted.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(env("ENV_FILE", default=str(BASE_DIR / ".env")))
+
+# The operating system's zone files lag behind the pinned tzdata package by months.
+zoneinfo.reset_tzpath(to=())
+
+# --- What kind of installation this is ----------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SANDBOX = env.bool("SANDBOX", default=False)
+VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
+PORT = env.int("PORT", default=8000)
+SITE_URL = env("SITE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+IS_HTTPS = SITE_URL.startswith("https://")
+
+SECRET_KEY = env("SECRET_KEY", default="sandbox-only-not-a-secret") if DEBUG else env("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
+
+# Fernet keys, newest first: the first encrypts, all of them decrypt.
+FIELD_ENCRYPTION_KEYS = env.list(
+    "FIELD_ENCRYPTION_KEYS",
+    default=["c2FuZGJveC1vbmx5LWtleS1ub3QtYS1zZWNyZXQhISE="] if DEBUG else environ.Env.NOTSET,
+)
+
+# --- Applications --------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "lanterne",
+    "accounts",
+    "connections",
+    "missions",
+    "coach",
+    "notifications",
+    *(["sandbox"] if SANDBOX else []),
+    "lanterne.apps.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "anymail",
+    "csp",
+    "django_celery_beat",
+    "django_prometheus",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "social_django",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "lanterne.headers.PermissionsPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sessions.LastSeen",
+    "accounts.throttle.SayWait",
+    "connections.oauth.StravaMessages",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "lanterne.urls"
+WSGI_APPLICATION = "lanterne.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "lanterne.dashboard.site",
+            ],
+        },
+    },
+]
+
+# --- Database and cache: SQLite in var/ unless DATABASE_URL says otherwise ----------------------
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'lanterne.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        # Take the write lock at BEGIN: a read that turns into a write cannot wait for it.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+REDIS_URL = env("REDIS_URL", default="")
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+        # Above its number of entries it forgets some at random: counted attempts among them.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    # What the stand-in servers remember: tokens given out, and how they were told to misbehave.
+    "sandbox": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "sandbox",
+        "TIMEOUT": None,
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+
+# --- Worker and scheduler: a folder as broker unless REDIS_URL says otherwise --------------------
+
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
+BROKER_DIR = VAR_DIR / "broker"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        # Longer than the longest task, or it would be delivered twice while it runs.
+        "visibility_timeout": 3 * 3600,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "max_connections": 20,
+    }
+    if REDIS_URL
+    else {
+        "data_folder_in": str(BROKER_DIR / "queue"),
+        "data_folder_out": str(BROKER_DIR / "queue"),
+        "control_folder": str(BROKER_DIR / "control"),
+        "polling_interval": 0.1,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# The newest beat is written at once: a killed scheduler does not fire the same minute again.
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_SCHEDULE = {
+    "runs that nobody holds": {"task": "coach.sweep", "schedule": 60.0},
+    "mail that is due": {"task": "notifications.sweep", "schedule": 60.0},
+    "uploads that nobody holds": {"task": "connections.sweep", "schedule": 60.0},
+    "missions moved by the date": {"task": "missions.sweep", "schedule": crontab(minute="*/15")},
+    "exports and deletions that nobody holds": {"task": "accounts.sweep", "schedule": 300.0},
+    "what is kept no longer": {"task": "accounts.purge", "schedule": crontab(hour=2, minute=10)},
+    "readings that are kept no longer": {
+        "task": "connections.purge",
+        "schedule": crontab(hour=2, minute=20),
+    },
+    "situations of long ago": {"task": "coach.purge", "schedule": crontab(hour=2, minute=30)},
+}
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# --- Accounts: who may register, how they sign in ------------------------------------------------
+
+# open: everybody; invite: whom an operator has invited in the admin; closed: nobody.
+REGISTRATION = env("REGISTRATION", default="open" if SANDBOX else "invite")
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "accounts.backend.ByAddress",
+    "connections.providers.strava.StravaOAuth2",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_RESET_TIMEOUT = 3600
+SESSION_COOKIE_AGE = 30 * 86_400
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+# A header of the proxy in front that names who asks, such as Fly-Client-IP; without one, the peer.
+ALLAUTH_TRUSTED_CLIENT_IP_HEADER = env("CLIENT_IP_HEADER", default="") or None
+ACCOUNT_ADAPTER = "notifications.account_mail.MailingAdapter"
+ACCOUNT_FORMS = {
+    "add_email": "accounts.forms.NewAddressForm",
+    "change_password": "accounts.forms.RenewPasswordForm",
+    "login": "accounts.forms.SignInForm",
+    "reauthenticate": "accounts.forms.PasswordAgainForm",
+    "signup": "accounts.forms.RegisterForm",
+    "reset_password": "accounts.forms.AskForResetForm",
+    "reset_password_from_key": "accounts.forms.NewPasswordForm",
+}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 3
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_CONFIRM_EMAIL_ON_GET = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
+# Signing in, registering and resetting are counted by accounts.throttle; the rest by the library.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "signup": None,
+    "reset_password": None,
+    "login_failed": "10/5m/key",
+    # Each registration has a link of its own, and they are counted already.
+    "confirm_email": "20/h/key",
+}
+MFA_ADAPTER = "accounts.second_factor.EncryptingAdapter"
+MFA_FORMS = {
+    "activate_totp": "accounts.second_factor.FirstCodeForm",
+    "authenticate": "accounts.second_factor.SignInCodeForm",
+    "reauthenticate": "accounts.second_factor.CodeAgainForm",
+}
+MFA_TOTP_ISSUER = "Lanterne Rouge"
+MFA_TOTP_TOLERANCE = 1
+# Nobody comes in before their address is confirmed; this is about a new one that still waits.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+ACCESS_TOKEN_LASTS_S = 15 * 60
+REFRESH_TOKEN_LASTS_S = 30 * 86_400
+INVITATION_LASTS_S = 14 * 86_400
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=400)
+# Taken in this order when an account is deleted, each `step(user, now)`, each harmless when taken
+# again; the one that may have to wait for somebody else comes last.
+ACCOUNT_DELETION_STEPS = (
+    "missions.schedule.stop_for",
+    "connections.apple_uploads.remove_files_of",
+    "notifications.outbox.forget",
+    "connections.consent.withdraw_everywhere",
+)
+
+# How often: (counted by, at most, in how many seconds). Of sign-ins only the failed ones count.
+THROTTLES: dict[str, list[tuple[str, int, int]]] = {
+    "login": [("both", 5, 300), ("network", 20, 300), ("address", 30, 300)],
+    "register": [("address", 10, 3600), ("account", 5, 3600)],
+    "reset": [("address", 10, 3600), ("account", 5, 3600)],
+    "refresh": [("address", 120, 300)],
+    "new_email": [("address", 10, 3600), ("account", 5, 3600)],
+    "draft": [("address", 20, 3600), ("account", 10, 3600)],
+    "run": [("address", 60, 3600), ("account", 20, 3600)],
+    "upload": [("address", 60, 3600), ("account", 30, 3600)],
+    "export": [("address", 20, 86_400), ("account", 5, 86_400)],
+}
+
+# --- The API -------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.tokens.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["lanterne.bodies.ObjectParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "lanterne.bodies.AnyAccept",
+    "DEFAULT_PAGINATION_CLASS": "lanterne.bodies.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "lanterne.api.problem",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lanterne Rouge",
+    "DESCRIPTION": (
+        "The same coach the pages show, as JSON. "
+        "Tokens come from `POST /api/auth/login`, which takes an e-mail address and a password."
+    ),
+    "VERSION": "1",
+    # The decision comes from pydantic, whose JSON Schema 3.0 cannot hold.
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "MissionStateEnum": "missions.models.Mission.State",
+        "SourceStateEnum": "connections.panel.STATES",
+    },
+}
+
+# --- Language, time and static files -------------------------------------------------------------
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# --- Stored files: var/media unless S3_BUCKET names a bucket -------------------------------------
+
+S3_BUCKET = env("S3_BUCKET", default="")
+STORAGES = {
+    "default": {
+        "BACKEND": "accounts.artifacts.RetentionS3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env("S3_ENDPOINT_URL", default=None),
+            "region_name": env("S3_REGION", default=None),
+            "access_key": env("S3_ACCESS_KEY_ID", default=None),
+            "secret_key": env("S3_SECRET_ACCESS_KEY", default=None),
+            "addressing_style": env("S3_ADDRESSING_STYLE", default="auto"),
+            "signature_version": "s3v4",
+            "default_acl": None,
+            "file_overwrite": True,
+            "querystring_expire": 300,
+            # A larger file goes to disk while it is read.
+            "max_memory_size": 5 * 1024**2,
+            "object_parameters": {"ServerSideEncryption": "AES256"},
+        },
+    }
+    if S3_BUCKET
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "media", "allow_overwrite": True},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# An upload larger than this goes to disk while it is received.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_PERMISSIONS = 0o600
+UPLOAD_DIR = VAR_DIR / "uploads"
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
+
+# --- E-mail: the sandbox mailbox unless EMAIL_HOST or EMAIL_BACKEND says otherwise ---------------
+
+EMAIL_HOST = env("EMAIL_HOST", default="")
+EMAIL_PORT = env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 30
+EMAIL_FILE_PATH = VAR_DIR / "mailbox"
+MAIL_IS_SANDBOXED = SANDBOX and not EMAIL_HOST and not env("EMAIL_BACKEND", default="")
+EMAIL_BACKEND = env(
+    "EMAIL_BACKEND",
+    default="django.core.mail.backends.filebased.EmailBackend"
+    if MAIL_IS_SANDBOXED
+    else "django.core.mail.backends.smtp.EmailBackend",
+)
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Lanterne Rouge <coach@lanterne.local>")
+OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=["admin@lanterne.local"] if SANDBOX else [])
+ANYMAIL = {
+    "AMAZON_SES_CLIENT_PARAMS": {
+        "region_name": env("EMAIL_SES_REGION", default="eu-west-1"),
+        # boto itself would send a mail again whose outcome it does not know; the outbox never does.
+        "config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30},
+    },
+    "REQUESTS_TIMEOUT": 30,
+}
+
+# --- The model -----------------------------------------------------------------------------------
+
+OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
+IS_MODEL_SANDBOXED = SANDBOX and not OPENAI_API_KEY
+OPENAI_BASE_URL = env(
+    "OPENAI_BASE_URL",
+    default=f"{SITE_URL}/sandbox/openai/v1" if IS_MODEL_SANDBOXED else "https://api.openai.com/v1",
+)
+COACH_MODEL_TRAINING = env("COACH_MODEL_TRAINING", default="gpt-4o-mini")
+COACH_MODEL_EVENT = env("COACH_MODEL_EVENT", default="gpt-4o")
+COACH_TIMEOUT_S = env.float("COACH_TIMEOUT_S", default=60.0)
+
+# --- Strava --------------------------------------------------------------------------------------
+
+STRAVA_CLIENT_ID = env("STRAVA_CLIENT_ID", default="")
+IS_STRAVA_SANDBOXED = SANDBOX and not STRAVA_CLIENT_ID
+_strava = f"{SITE_URL}/sandbox/strava" if IS_STRAVA_SANDBOXED else "https://www.strava.com"
+STRAVA_API_URL = env("STRAVA_API_URL", default=f"{_strava}/api/v3")
+STRAVA_OAUTH_URL = env("STRAVA_OAUTH_URL", default=f"{_strava}/oauth")
+SOCIAL_AUTH_STRAVA_KEY = STRAVA_CLIENT_ID or "10001"
+SOCIAL_AUTH_STRAVA_SECRET = env("STRAVA_CLIENT_SECRET", default="sandbox-strava-secret")
+SOCIAL_AUTH_STRAVA_SCOPE = ["read", "activity:read_all", "profile:read_all"]
+SOCIAL_AUTH_STRAVA_AUTH_EXTRA_ARGUMENTS = {"approval_prompt": "auto"}
+SOCIAL_AUTH_URL_NAMESPACE = "social"
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = IS_HTTPS
+SOCIAL_AUTH_NEW_ASSOCIATION_REDIRECT_URL = "/connections"
+SOCIAL_AUTH_LOGIN_REDIRECT_URL = "/connections"
+SOCIAL_AUTH_LOGIN_ERROR_URL = "/connections"
+SOCIAL_AUTH_RAISE_EXCEPTIONS = False
+SOCIAL_AUTH_PIPELINE = (
+    "connections.oauth.require_consent",
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "social_core.pipeline.social_auth.social_user",
+    "connections.oauth.require_ride_scope",
+    "social_core.pipeline.social_auth.associate_user",
+    "connections.oauth.keep_tokens_encrypted",
+)
+
+# --- Oura ----------------------------------------------------------------------------------------
+
+OURA_API_URL = env(
+    "OURA_API_URL",
+    default=f"{SITE_URL}/sandbox/oura" if SANDBOX else "https://api.ouraring.com",
+)
+OUTBOUND_TIMEOUT_S = 20.0
+
+# --- How long what a source told is kept, in days; None: as long as the account ------------------
+
+# Strava's API policy (section 6.2) allows a week.
+KEEP_DAYS: dict[str, int | None] = {
+    "strava": int(env("STRAVA_KEEP_DAYS", default="7") or 0) or None,
+    "oura": int(env("OURA_KEEP_DAYS", default="") or 0) or None,
+    "apple": int(env("APPLE_KEEP_DAYS", default="") or 0) or None,
+}
+
+# --- Security ------------------------------------------------------------------------------------
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_SECURE = IS_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        # The mailbox of the sandbox shows a mail in a frame.
+        "frame-src": ["'self'"] if SANDBOX else ["'none'"],
+        # Connecting Strava begins with a form of ours that leads there.
+        "form-action": ["'self'", "{0.scheme}://{0.netloc}".format(urlsplit(STRAVA_OAUTH_URL))],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "upgrade-insecure-requests": IS_HTTPS,
+    }
+}
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+
+# --- Logs and metrics ----------------------------------------------------------------------------
+
+PROMETHEUS_EXPORT_MIGRATIONS = False
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # These print requests, statements and contexts, which carry tokens and health values.
+        "django.db.backends": {"level": "INFO"},
+        "django.template": {"level": "INFO"},
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "django.utils.autoreload": {"level": "WARNING"},
+    },
+}
