@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from connections.fields import EncryptedTextField
+
+
+class Source(models.TextChoices):
+    """Where a reading came from."""
+
+    STRAVA = "strava", "Strava"
+    OURA = "oura", "Oura"
+    APPLE = "apple", "Apple Health"
+
+
+FIRST_READING_PATIENCE = timedelta(minutes=10)
+# So long the page says that a source is being read, unless it hears of the end.
+READING_PATIENCE = timedelta(minutes=2)
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def working(self) -> ConnectionQuerySet:
+        """Those that can be read without the tester's help."""
+        return self.exclude(state=Connection.State.BROKEN)
+
+    def never_read(self, now: datetime) -> ConnectionQuerySet:
+        """Those whose first reading got lost: a while ago asked for, and nobody is at it."""
+        patience = now - FIRST_READING_PATIENCE
+        return self.filter(
+            ~Exists(SyncAttempt.objects.filter(connection=OuterRef("pk"), started_at__gt=patience)),
+            last_success_at=None,
+            last_error="",
+            connected_at__lt=patience,
+        )
+
+
+class Connection(models.Model):
+    """A tester's consent to read one provider: its tokens, and how reading it went last."""
+
+    class State(models.TextChoices):
+        OK = "ok", "connected"
+        BROKEN = "broken", "needs you"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="connections")
+    provider = models.CharField(max_length=8, choices=Source.choices)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OK)
+    external_id = models.CharField(max_length=64, blank=True)
+    access_token = EncryptedTextField(blank=True)
+    refresh_token = EncryptedTextField(blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    scopes = models.CharField(max_length=200, blank=True)
+    connected_at = models.DateTimeField(auto_now_add=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    history_read_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last asked to be read; empty once it was."
+    )
+    epoch = models.PositiveIntegerField(
+        default=0, help_text="Raised by every consent: what an older one read is not kept."
+    )
+    last_error = models.CharField(max_length=300, blank=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["provider"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "provider"], name="one_connection_per_provider"
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "external_id"],
+                condition=~Q(external_id=""),
+                name="one_tester_per_provider_account",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_provider_display()} of {self.user_id}"
+
+    def is_being_read(self, now: datetime) -> bool:
+        return self.asked_at is not None and now - self.asked_at < READING_PATIENCE
+
+    def is_token_stale(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now + timedelta(minutes=5)
+
+
+class SyncAttempt(models.Model):
+    """One attempt to read a provider, and what came of it, in words without any value."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    is_success = models.BooleanField(default=False)
+    rides = models.PositiveIntegerField(default=0)
+    nights = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {'read' if self.is_success else self.error or 'under way'}"
+
+
+class Ride(models.Model):
+    """A recorded effort of any sport, as one source tells it; `local_date` is the tester's."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="rides")
+    source = models.CharField(max_length=8, choices=Source.choices)
+    external_id = models.CharField(max_length=120)
+    started_at = models.DateTimeField()
+    local_date = models.DateField()
+    name = models.CharField(max_length=200, blank=True)
+    sport = models.CharField(max_length=40)
+    duration_s = models.PositiveIntegerField()
+    elapsed_s = models.PositiveIntegerField()
+    distance_m = models.FloatField(null=True, blank=True)
+    climb_m = models.FloatField(null=True, blank=True)
+    energy_kj = models.FloatField(null=True, blank=True)
+    average_power_w = models.FloatField(null=True, blank=True)
+    np_w = models.FloatField("normalised power (W)", null=True, blank=True)
+    has_power_meter = models.BooleanField(default=False)
+    average_hr_bpm = models.FloatField(null=True, blank=True)
+    max_hr_bpm = models.FloatField(null=True, blank=True)
+    suffer_score = models.FloatField(null=True, blank=True)
+    read_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "source", "external_id"], name="one_row_per_recording"
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "local_date"], name="ride_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.sport} on {self.local_date} ({self.source})"
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.started_at + timedelta(seconds=self.elapsed_s)
+
+
+class Night(models.Model):
+    """One night of sleep, filed under the local date of waking up, as one source tells it."""
+
+    class HrvKind(models.TextChoices):
+        RMSSD = "rmssd", "rMSSD"
+        SDNN = "sdnn", "SDNN"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="nights")
+    source = models.CharField(max_length=8, choices=Source.choices)
+    local_date = models.DateField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    asleep_s = models.PositiveIntegerField(null=True, blank=True)
+    deep_s = models.PositiveIntegerField(null=True, blank=True)
+    rem_s = models.PositiveIntegerField(null=True, blank=True)
+    awake_s = models.PositiveIntegerField(null=True, blank=True)
+    hrv_ms = models.FloatField(null=True, blank=True)
+    hrv_kind = models.CharField(max_length=8, choices=HrvKind.choices, blank=True)
+    resting_hr_bpm = models.FloatField(null=True, blank=True)
+    read_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-local_date"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "source", "local_date"], name="one_night_per_source_and_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(hrv_ms__isnull=True) | ~Q(hrv_kind=""),
+                name="hrv_says_its_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"night to {self.local_date} ({self.source})"
+
+
+class DailySample(models.Model):
+    """One number a source gives for a local day, with its unit and the instant it stands for."""
+
+    class Kind(models.TextChoices):
+        READINESS = "readiness", "readiness score"
+        TEMPERATURE_DEVIATION = "temperature_deviation", "temperature deviation"
+        RESTING_HR = "resting_hr", "resting heart rate"
+        HRV_SDNN = "hrv_sdnn", "HRV (SDNN)"
+        WEIGHT = "weight", "weight"
+        STEPS = "steps", "steps"
+        ACTIVE_ENERGY = "active_energy", "active energy"
+        WALKING_DISTANCE = "walking_distance", "walking distance"
+        RESPIRATORY_RATE = "respiratory_rate", "respiratory rate"
+        VO2MAX = "vo2max", "VO2max"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="samples")
+    source = models.CharField(max_length=8, choices=Source.choices)
+    local_date = models.DateField()
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    value = models.FloatField()
+    unit = models.CharField(max_length=12)
+    measured_at = models.DateTimeField(null=True, blank=True)
+    details = models.JSONField(default=dict, blank=True)
+    read_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-local_date", "kind"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "source", "local_date", "kind"], name="one_sample_per_day_and_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} on {self.local_date} ({self.source})"
+
+
+class AppleHealthUploadQuerySet(models.QuerySet["AppleHealthUpload"]):
+    def owned_by(self, user: User) -> AppleHealthUploadQuerySet:
+        return self.filter(user=user)
+
+    def unfinished(self) -> AppleHealthUploadQuerySet:
+        return self.filter(status__in=AppleHealthUpload.OPEN)
+
+    def claimable(self, now: datetime) -> AppleHealthUploadQuerySet:
+        """Uploads that wait, or whose worker stopped renewing its lease."""
+        return self.unfinished().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+
+    def newest_import(self) -> AppleHealthUpload | None:
+        """The one that was exported last, which need not be the one uploaded last."""
+        return (
+            self.filter(status=AppleHealthUpload.Status.DONE)
+            .order_by(F("exported_at").desc(nulls_last=True), "-uploaded_at")
+            .first()
+        )
+
+
+class AppleHealthUpload(models.Model):
+    """An export on its way from the tester's phone into nights, samples and rides."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        READING = "reading", "reading"
+        DONE = "done", "imported"
+        FAILED = "failed", "not imported"
+
+    OPEN = (Status.WAITING, Status.READING)
+    LEASE: ClassVar[timedelta] = timedelta(minutes=5)
+    MOST_ATTEMPTS: ClassVar[int] = 5
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="apple_uploads")
+    file_name = models.CharField(max_length=200)
+    stored_name = models.CharField(max_length=200)
+    size_bytes = models.PositiveBigIntegerField()
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    bytes_read = models.PositiveBigIntegerField(default=0)
+    bytes_total = models.PositiveBigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    uploaded_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    exported_at = models.DateTimeField(null=True, blank=True)
+    days = models.PositiveIntegerField(default=0)
+    nights = models.PositiveIntegerField(default=0)
+    samples = models.PositiveIntegerField(default=0)
+    rides = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=dict, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+
+    objects = AppleHealthUploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-uploaded_at"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.get_status_display()})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("connections:upload-status", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in self.OPEN
+
+    @property
+    def percent(self) -> int | None:
+        """How far the reading is, or None before its size is known."""
+        return round(100 * self.bytes_read / self.bytes_total) if self.bytes_total else None
+
+    def claim(self, now: datetime) -> bool:
+        """Take this upload for one worker; False when another holds it or it is finished."""
+        taken = (
+            AppleHealthUpload.objects.claimable(now)
+            .filter(pk=self.pk)
+            .update(
+                status=self.Status.READING,
+                lease_until=now + self.LEASE,
+                attempts=F("attempts") + 1,
+                bytes_read=0,
+            )
+        )
+        if taken:
+            self.refresh_from_db()
+        return bool(taken)

@@ -1,0 +1,107 @@
+"""Samples in 16 bytes each, and the sum of a day when several devices counted the same steps."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+
+from connections.providers.apple_health.intervals import Interval, free_share, union
+from connections.providers.apple_health.local_time import LocalDays
+
+Sample = tuple[int, int, float]  # start, end in UTC seconds; value
+
+
+class Samples:
+    """What one source wrote of one type. Exports repeat samples, and do not always sort them."""
+
+    def __init__(self) -> None:
+        self._starts_s = array("I")
+        self._ends_s = array("I")
+        self._values = array("d")
+        self._is_sorted = True
+        self._latest_s = 0
+
+    def add(self, start_s: int, end_s: int, value: float) -> None:
+        self._starts_s.append(start_s)
+        self._ends_s.append(end_s)
+        self._values.append(value)
+        if start_s < self._latest_s:
+            self._is_sorted = False
+        else:
+            self._latest_s = start_s
+
+    @property
+    def latest_s(self) -> int:
+        return self._latest_s
+
+    def days(self, days: LocalDays) -> Iterator[tuple[int, list[Sample]]]:
+        """The samples that begin on each local day, repeats included."""
+        if not self._is_sorted:
+            self._sort()
+        first = 0
+        while first < len(self._starts_s):
+            ordinal = days.of(self._starts_s[first])
+            last = bisect_left(self._starts_s, days.end_s, first)
+            yield ordinal, self._slice(first, last)
+            first = last
+
+    def __iter__(self) -> Iterator[Sample]:
+        return zip(self._starts_s, self._ends_s, self._values, strict=True)
+
+    def _slice(self, first: int, last: int) -> list[Sample]:
+        part = slice(first, last)
+        return list(zip(self._starts_s[part], self._ends_s[part], self._values[part], strict=True))
+
+    def _sort(self) -> None:
+        order = sorted(range(len(self._starts_s)), key=self._starts_s.__getitem__)
+        self._starts_s = array("I", map(self._starts_s.__getitem__, order))
+        self._ends_s = array("I", map(self._ends_s.__getitem__, order))
+        self._values = array("d", map(self._values.__getitem__, order))
+        self._is_sorted = True
+
+
+@dataclass(frozen=True, slots=True)
+class DaySum:
+    total: float
+    raw: float
+    largest_source: float
+
+
+def sums_by_day(ranked: Sequence[Samples], days: LocalDays) -> dict[int, DaySum]:
+    """Apple counts the most trusted source at each instant; `ranked` has it first.
+
+    The sources are walked through side by side, so that only one day is unpacked at a time.
+    """
+    side_by_side = merge(
+        *(_ranked_days(rank, samples, days) for rank, samples in enumerate(ranked))
+    )
+    return {
+        ordinal: day_sum([samples for _, _, samples in of_day])
+        for ordinal, of_day in groupby(side_by_side, key=itemgetter(0))
+    }
+
+
+def _ranked_days(
+    rank: int, samples: Samples, days: LocalDays
+) -> Iterator[tuple[int, int, list[Sample]]]:
+    return ((ordinal, rank, of_day) for ordinal, of_day in samples.days(days))
+
+
+def day_sum(by_source: Sequence[Sequence[Sample]]) -> DaySum:
+    total = raw = largest_source = 0.0
+    cover: list[Interval] = []
+    for samples in by_source:
+        unique = list(dict.fromkeys(samples))
+        of_source = sum(value for _, _, value in unique)
+        raw += sum(value for _, _, value in samples)
+        largest_source = max(largest_source, of_source)
+        if cover:
+            total += sum(value * free_share(start, end, cover) for start, end, value in unique)
+        else:
+            total += of_source
+        if len(by_source) > 1:
+            cover = union([*cover, *((start, end) for start, end, _ in unique)])
+    return DaySum(total=total, raw=raw, largest_source=largest_source)
