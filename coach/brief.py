@@ -1,0 +1,261 @@
+"""A finished run as a person reads it: one large word, why, on what, and what was missing."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from coach import workouts
+from coach.models import MissionRun
+from coach.replies import Decision
+from coach.situation import Situation
+from connections.models import Source
+
+ACTION_WORDS = {"recover": "Recover", "ease": "Ease", "maintain": "Maintain", "push": "Push"}
+MODE_WORDS = {"gc": "GC", "breakaway": "Breakaway", "steady": "Steady", "rest": "Rest"}
+SOURCE_WORDS = {
+    **{source.value: str(source.label) for source in Source},
+    "lr_readiness_v1": "Lanterne score",
+}
+# Label, unit, and where in the situation the value's source and age stand.
+NIGHT = ("night_source", "night_age_h")
+LOADS = ("load_source", "load_age_h")
+CHIPS = {
+    "metrics.readiness": ("Readiness", "", ("readiness_source", "readiness_age_h")),
+    "metrics.hrv": ("HRV", "ms", NIGHT),
+    "metrics.hrv_baseline": ("HRV, your usual", "ms", NIGHT),
+    "metrics.rhr": ("Resting heart rate", "bpm", NIGHT),
+    "metrics.rhr_baseline": ("Resting heart rate, your usual", "bpm", NIGHT),
+    "metrics.sleep_h": ("Sleep", "h", NIGHT),
+    "metrics.sleep_7d_h": ("Sleep, 7-day average", "h", NIGHT),
+    "metrics.tsb": ("Form (TSB)", "", LOADS),
+    "metrics.ctl": ("Fitness (CTL)", "points a day", LOADS),
+    "metrics.atl": ("Fatigue (ATL)", "points a day", LOADS),
+    "metrics.ramp_7d": ("Fitness ramp", "points in 7 days", LOADS),
+    "metrics.load_7d": ("Load, 7 days", "points", LOADS),
+    "metrics.history_days": ("Days of history", "", LOADS),
+    "metrics.consecutive_hard_days": ("Hard days in a row", "", LOADS),
+    "metrics.days_since_rest": ("Days since rest", "", LOADS),
+    "today.days_to_event": ("To the event", "days", None),
+    "week.minutes_done": ("Ridden this week", "min", LOADS),
+    "week.hard_sessions_done": ("Hard rides this week", "", LOADS),
+    "mission.availability.today_minutes": ("Your limit for today", "min", None),
+    "athlete.ftp": ("FTP", "W", None),
+}
+MISSING_WORDS = {
+    "metrics.readiness": "readiness",
+    "metrics.tsb": "form (TSB)",
+    "metrics.hrv": "HRV",
+    "metrics.rhr": "resting heart rate",
+    "metrics.sleep_h": "last night’s sleep",
+    "athlete.ftp": "your FTP",
+}
+READINESS_REASONS = {
+    "no_reading": "no nights have been read yet",
+    "stale_reading": "the latest night is more than 36 hours old",
+    "no_sleep": "the sleep of last night is not in yet",
+    "baseline_too_short": "14 nights of history are needed first",
+    "no_hrv_no_rhr": "neither HRV nor resting heart rate is in",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    label: str
+    value: str
+    source: str
+    age: str
+
+    def __str__(self) -> str:
+        told = ", ".join(part for part in (self.source, self.age) if part)
+        return f"{self.label} {self.value}" + (f" ({told})" if told else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Everything the brief shows, in words and numbers ready to print."""
+
+    action: str
+    decision: Decision
+    situation: Situation
+    bars: Sequence[workouts.Bar]
+    chips: Sequence[Chip]
+    missing: Sequence[str]
+    problems: Sequence[str]
+    limits: Sequence[str]
+    ride_mode: str
+    first_line: str
+
+    @property
+    def minutes(self) -> int:
+        plan = self.decision.workout_plan
+        return plan.duration_minutes if plan else 0
+
+    @property
+    def ftp_y(self) -> float:
+        """How far down the picture the line of 100 % FTP lies."""
+        return round(workouts.FTP_Y, 1)
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """What the coach marked, as a sentence where it is one of its short codes."""
+        words = [flag.replace("_", " ") for flag in self.decision.flags]
+        return [flag[:1].upper() + flag[1:] for flag in words]
+
+    @property
+    def confidence_pct(self) -> int:
+        return round(100 * self.decision.confidence)
+
+    @property
+    def blocks(self) -> Sequence[workouts.Block]:
+        plan = self.decision.workout_plan
+        return list(workouts.blocks(plan, self.situation.athlete.ftp)) if plan else ()
+
+    @property
+    def zone_minutes(self) -> Sequence[tuple[str, str, int]]:
+        plan = self.decision.workout_plan
+        return workouts.zone_minutes(plan) if plan else ()
+
+
+def of(run: MissionRun, now: datetime) -> Brief | None:
+    """The brief of a decided run, with ages as of `now`; None while there is no decision."""
+    if run.decision is None or run.situation is None:
+        return None
+    decision = Decision.model_validate(run.decision)
+    situation = Situation.model_validate(run.situation)
+    passed = now - situation.drawn_up_at
+    plan = decision.workout_plan
+    return Brief(
+        action=ACTION_WORDS[decision.action],
+        decision=decision,
+        situation=situation,
+        bars=workouts.bars(plan) if plan and plan.duration_minutes else (),
+        chips=list(_chips(situation, decision, passed)),
+        missing=missing_in(situation),
+        problems=[one.problem for one in situation.sources if one.problem],
+        limits=list(_limits(situation)),
+        ride_mode=MODE_WORDS.get(decision.recommended_ride_mode or "", ""),
+        first_line=headline(decision),
+    )
+
+
+def headline(decision: Decision) -> str:
+    """What to do today, in one line."""
+    plan = decision.workout_plan
+    if plan is None or plan.duration_minutes == 0:
+        return f"{ACTION_WORDS[decision.action]}: no riding today"
+    mode = decision.recommended_ride_mode
+    ridden = f"{MODE_WORDS[mode]}, " if mode else ""
+    return (
+        f"{ACTION_WORDS[decision.action]}: {ridden}{plan.duration_minutes} min, "
+        f"{decision.intensity_recommendation} intensity"
+    )
+
+
+def mail_context(run: MissionRun) -> dict[str, Any]:
+    return {
+        "run": run,
+        "mission": run.mission,
+        "brief": of(run, run.finished_at) if run.finished_at else None,
+        "home_url": f"{settings.SITE_URL}/",
+        "run_url": f"{settings.SITE_URL}{run.get_absolute_url()}",
+        "points_total": run.mission.points_total(),
+    }
+
+
+def missing_in(situation: Situation) -> list[str]:
+    """What was not known, in words, with the reason where there is one."""
+    reason = READINESS_REASONS.get(situation.metrics.readiness_reason or "")
+    return [
+        f"readiness ({reason})" if path == "metrics.readiness" and reason else MISSING_WORDS[path]
+        for path in situation.missing()
+    ]
+
+
+def efforts_in(situation: Situation) -> list[dict[str, Any]]:
+    """The last week's recordings, their sport and source as people call them."""
+    return [
+        {
+            **recorded.model_dump(),
+            "sport": sport_words(recorded.sport),
+            "source": _source_words(recorded.source),
+        }
+        for recorded in situation.recent_activities
+    ]
+
+
+def sport_words(sport: str) -> str:
+    """“VirtualRide” is a virtual ride."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", sport).capitalize()
+
+
+def numbers_in(situation: Situation) -> list[Chip]:
+    """Every number that went in, known or not, with ages as they were then."""
+    return [_chip(situation, path, situation.value_at(path), timedelta()) for path in CHIPS]
+
+
+def _chips(situation: Situation, decision: Decision, passed: timedelta) -> Iterator[Chip]:
+    for evidence in decision.evidence:
+        if evidence.metric in CHIPS:
+            yield _chip(situation, evidence.metric, evidence.value, passed)
+
+
+def _chip(situation: Situation, path: str, value: float | None, passed: timedelta) -> Chip:
+    label, unit, provenance = CHIPS[path]
+    if value is None:
+        return Chip(label, "unknown", "", "")
+    if unit == "ms" and situation.metrics.hrv_kind == "sdnn":
+        # Apple's measure, which is not to be compared with the rMSSD of others.
+        unit = "ms SDNN"
+    source, age_h = (
+        (getattr(situation.metrics, name) for name in provenance) if provenance else (None, None)
+    )
+    return Chip(
+        label=label,
+        value=f"{shown(value)} {unit}".strip(),
+        source=_source_words(source),
+        age=_age_words(None if age_h is None else timedelta(hours=age_h) + passed),
+    )
+
+
+def _source_words(source: str | None) -> str:
+    """A source as people know it: "oura" is Oura, "apple+strava" both, ":no_hrv" a footnote."""
+    if source is None:
+        return ""
+    names = source.split(":")[0].split("+")
+    return " and ".join(SOURCE_WORDS.get(name, name) for name in names)
+
+
+def _age_words(age: timedelta | None) -> str:
+    if age is None:
+        return ""
+    minutes = max(round(age.total_seconds() / 60), 0)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    hours = round(minutes / 60)
+    return f"{hours} h ago" if hours < 48 else f"{round(hours / 24)} days ago"
+
+
+def _limits(situation: Situation) -> Iterator[str]:
+    """What would have changed today's call: each limit with its distance."""
+    metrics, limits = situation.metrics, situation.mission.constraints
+    if metrics.readiness is not None:
+        yield _distance("Readiness", metrics.readiness, limits.min_readiness)
+    if metrics.tsb is not None:
+        yield _distance("Form (TSB)", metrics.tsb, limits.min_tsb)
+
+
+def _distance(name: str, value: float, least: float) -> str:
+    if value >= least:
+        return f"{name} {shown(value)}: below {shown(least)}, hard work would be ruled out."
+    return f"{name} {shown(value)}: hard work is ruled out below {shown(least)}."
+
+
+def shown(value: float) -> str:
+    """A number with a real minus sign, which does not break from its figure."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

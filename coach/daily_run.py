@@ -1,0 +1,85 @@
+"""The morning of one mission, told from top to bottom."""
+
+from datetime import date
+
+from django.utils import timezone
+
+from accounts import privacy
+from coach import claims, conversation, observe, prompts, record
+from coach.models import Incident, MissionRun
+from coach.scored import settle_stages
+from coach.situation import Situation
+from connections import readings, sync
+from missions import lifecycle
+from missions.models import Mission
+
+
+class NotLive(Exception):
+    """Only a mission in training or in its event is coached."""
+
+
+class NoConsent(NotLive):
+    """Only somebody whose health data may be read is coached."""
+
+
+def open_run(mission: Mission, local_date: date, trigger: MissionRun.Trigger) -> MissionRun:
+    """The one run of a mission on a local date, made now or found; raises NotLive, NoConsent."""
+    existing = mission.runs.filter(local_date=local_date).first()
+    if existing is not None:
+        return existing
+    if not mission.is_live:
+        raise NotLive("The coach only works on a mission in training or in its event.")
+    require_consent(mission.owner_id)
+    run, _ = MissionRun.objects.get_or_create(
+        mission=mission, local_date=local_date, defaults={"trigger": trigger}
+    )
+    return run
+
+
+def run_day(run: MissionRun) -> MissionRun:
+    """Bring a run to its end, once: whoever comes second finds it finished or held."""
+    claim = claims.take(run, timezone.now())
+    if claim is None:
+        return run
+    try:
+        _coach(claim)
+    except claims.Lost:
+        claims.look_again(run)  # too slow: the run is another worker's now, or deleted
+    return run
+
+
+def _coach(claim: claims.Claim) -> None:
+    run = claim.run
+    if claim.fence > MissionRun.MOST_ATTEMPTS:
+        record.failed(claim, Incident.Kind.CRASH, "The run broke off at every attempt.")
+        return
+    try:
+        require_consent(run.mission.owner_id)
+        situation = situation_for(claim)
+        decision = conversation.decide(claim, situation, prompts.for_day(situation))
+        record.decided(claim, decision)
+    except conversation.NoDecision as reason:
+        record.failed(claim, reason.kind, str(reason))
+    except (NoConsent, conversation.NotAllowed):
+        claim.drop()
+
+
+def require_consent(owner_id: int) -> None:
+    if not privacy.may_be_read(owner_id):
+        raise NoConsent(privacy.NOT_ALLOWED)
+
+
+def situation_for(claim: claims.Claim) -> Situation:
+    """What is known this morning: read once, then kept, so that a later attempt asks the same."""
+    run, mission = claim.run, claim.run.mission
+    if run.situation is not None:
+        return Situation.model_validate(run.situation)
+    lifecycle.keep_time(mission, local_date=run.local_date, now=timezone.now())
+    for connection in mission.owner.connections.working():
+        claim.renew(timezone.now())
+        sync.sync(connection, timezone.now())
+    read = readings.gather(mission.owner, run.local_date)
+    settle_stages(mission, read, local_date=run.local_date)
+    situation = observe.draw_up(mission, read, local_date=run.local_date, now=timezone.now())
+    claim.write(situation=situation.model_dump(mode="json"))
+    return situation

@@ -1,0 +1,279 @@
+"""Drawing up the situation: readings in, numbers computed, one frozen value out."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from accounts.models import Ftp, User
+from coach import situation as facts
+from coach.classify import ride_that_counts
+from coach.physiology.days import consecutive_hard_days, days_since_rest
+from coach.physiology.form import Form, form_on
+from coach.physiology.nights import NightFacts, NightReading, age_hours
+from coach.physiology.readiness import OuraScore, night_facts, readiness_today
+from coach.physiology.scoring import RIDE_SPORTS
+from coach.scored import ScoredRide, days_of, ridden_on, score
+from connections.models import Night, Source
+from connections.readings import Readings
+from missions import progress
+from missions.models import Mission, Stage
+
+# Conventions of the single-user coach this one grew from, until a mission sets its own.
+FORCE_REST_READINESS = 60
+FORCE_REST_TSB = -20
+MAX_RAMP_RATE = 8.0
+MAX_HARD_DAYS_IN_TRAINING = 2
+MAX_HARD_DAYS_IN_EVENT = 3
+MAX_HARD_SESSIONS_PER_WEEK = 3
+RECENT = timedelta(days=7)
+MOST_RECENT_RIDES = 12
+NIGHT_VALUES = (
+    *("hrv", "hrv_kind", "hrv_baseline", "hrv_7d_z", "rhr", "rhr_baseline"),
+    *("sleep_h", "sleep_7d_h", "night_source", "night_age_h"),
+)
+
+
+def draw_up(
+    mission: Mission, readings: Readings, *, local_date: date, now: datetime
+) -> facts.Situation:
+    """The situation of a mission on a local date, from what was read by `now`."""
+    scored = score(mission.owner, readings)
+    ftp = Ftp.objects.filter(user=mission.owner).valid_on(local_date)
+    recent = [one for one in scored if local_date - RECENT <= one.ride.local_date]
+    return facts.Situation(
+        drawn_up_at=now,
+        mission=_mission(mission, local_date),
+        athlete=facts.AthleteFacts(
+            sport="cycling",
+            ftp=ftp.power_w if ftp else None,
+            lthr=mission.owner.lthr_bpm,
+            hr_max=mission.owner.hr_max_bpm,
+        ),
+        today=_today(mission, scored, local_date),
+        metrics=_metrics(mission.owner, scored, readings, local_date, now),
+        week=_week(scored, readings, local_date),
+        health=facts.Health(),
+        recent_activities=tuple(_recent(recent)),
+        progress=progress.standing(mission) if _is_event(mission) else None,
+        sources=tuple(_sources(readings)),
+        untrusted=(f"mission: {mission.name}", *_ride_names(recent)),
+    )
+
+
+def phase_on(mission: Mission, local_date: date) -> facts.Phase | None:
+    """Where in the preparation a day lies: more than 42 days out Base, then Build, Peak, Taper."""
+    days = mission.days_to_event(local_date)
+    if days <= 0:
+        return "Event" if local_date <= mission.event_end else None
+    if days > 42:
+        return "Base"
+    if days > 21:
+        return "Build"
+    return "Peak" if days > 7 else "Taper"
+
+
+def _is_event(mission: Mission) -> bool:
+    return mission.state == Mission.State.EVENT_ACTIVE
+
+
+def _mission(mission: Mission, local_date: date) -> facts.MissionFacts:
+    return facts.MissionFacts(
+        state=mission.state,
+        type=mission.mission_type,
+        timezone=mission.timezone,
+        phase=phase_on(mission, local_date),
+        event_start=mission.event_start,
+        event_end=mission.event_end,
+        constraints=facts.Constraints(
+            min_readiness=mission.min_readiness,
+            min_tsb=mission.min_tsb,
+            force_rest_readiness=min(FORCE_REST_READINESS, mission.min_readiness),
+            force_rest_tsb=min(FORCE_REST_TSB, mission.min_tsb),
+            max_ramp_rate=MAX_RAMP_RATE,
+            max_consecutive_hard_days=(
+                MAX_HARD_DAYS_IN_EVENT if _is_event(mission) else MAX_HARD_DAYS_IN_TRAINING
+            ),
+            max_hard_sessions_per_week=MAX_HARD_SESSIONS_PER_WEEK,
+        ),
+        availability=facts.Availability(
+            weekly_minutes=mission.weekly_minutes,
+            today_minutes=mission.daily_minutes,
+            blocked_today=False,
+        ),
+        points_schema=mission.points_schema,
+    )
+
+
+def _today(mission: Mission, scored: Sequence[ScoredRide], local_date: date) -> facts.TodayFacts:
+    stage = mission.stage_on(local_date) if _is_event(mission) else None
+    return facts.TodayFacts(
+        date=local_date,
+        weekday=f"{local_date:%A}",
+        days_to_event=mission.days_to_event(local_date),
+        stage=_stage(mission, stage, scored) if stage and not stage.is_rest_day else None,
+        is_rest_day=bool(stage and stage.is_rest_day),
+        tz_shift_hours=None,
+    )
+
+
+def _stage(mission: Mission, stage: Stage, scored: Sequence[ScoredRide]) -> facts.StageFacts:
+    of_day = [one.ride for one in scored if ridden_on(mission, one.ride) == stage.date]
+    return facts.StageFacts(
+        number=stage.number,
+        stage_type=stage.stage_type,
+        is_completed=ride_that_counts(of_day) is not None,
+    )
+
+
+def _metrics(
+    owner: User, scored: Sequence[ScoredRide], readings: Readings, local_date: date, now: datetime
+) -> facts.Metrics:
+    days = days_of(owner, scored, readings, local_date)
+    nights = [_night(night) for night in readings.nights]
+    readiness = readiness_today(nights, _oura(readings), local_date=local_date, now=now)
+    return facts.Metrics(
+        readiness=readiness.score,
+        readiness_source=readiness.source_label,
+        readiness_age_h=_rounded(readiness.age_h),
+        readiness_reason=readiness.reason,
+        **_of_the_night(night_facts(nights, local_date=local_date, now=now)),
+        **_of_the_form(form_on(local_date, days)),
+        **_of_the_loads(scored, readings, now),
+        consecutive_hard_days=consecutive_hard_days(local_date, days),
+        days_since_rest=days_since_rest(local_date, days),
+        conflict=False,
+    )
+
+
+def _of_the_night(night: NightFacts | None) -> dict[str, Any]:
+    """The latest night's values; those of a night that is too old are None already."""
+    if night is None:
+        return dict.fromkeys(NIGHT_VALUES)
+    return {
+        "hrv": _rounded(night.hrv_ms),
+        "hrv_kind": night.hrv_kind if night.hrv_ms is not None else None,
+        "hrv_baseline": _rounded(night.hrv_baseline_ms),
+        "hrv_7d_z": _rounded(night.hrv_7d_z, 2),
+        "rhr": _rounded(night.rhr_bpm),
+        "rhr_baseline": _rounded(night.rhr_baseline_bpm),
+        "sleep_h": _rounded(night.sleep_h),
+        "sleep_7d_h": _rounded(night.sleep_7d_h),
+        "night_source": night.source,
+        "night_age_h": _rounded(night.age_h),
+    }
+
+
+def _of_the_form(form: Form) -> dict[str, Any]:
+    return {
+        "tsb": _rounded(form.tsb),
+        "ctl": _rounded(form.ctl),
+        "atl": _rounded(form.atl),
+        "ramp_7d": _rounded(form.ramp_7d),
+        "ctl_status": form.ctl_status,
+        "load_7d": _rounded(form.load_7d, 0),
+        "monotony": _rounded(form.monotony, 2),
+        "max_load_30d": _rounded(form.max_load_30d, 0),
+        "history_days": form.history_days,
+        "unknown_days": form.unknown_days,
+    }
+
+
+def _of_the_loads(
+    scored: Sequence[ScoredRide], readings: Readings, now: datetime
+) -> dict[str, Any]:
+    """Which sources the loads rest on, and how long ago the freshest of them was read."""
+    sources = sorted({one.ride.source for one in scored})
+    read_at = [
+        report.last_success_at
+        for report in readings.sources
+        if report.source in sources and report.last_success_at
+    ]
+    return {
+        "load_source": "+".join(sources) or None,
+        "load_age_h": _rounded(age_hours(max(read_at), now)) if read_at else None,
+    }
+
+
+def _oura(readings: Readings) -> OuraScore | None:
+    sample = readings.readiness
+    if sample is None or sample.measured_at is None:
+        return None
+    # Oura stamps a score with midnight; what it stands for is known since the night ended.
+    woke_at = next(
+        (
+            night.ended_at
+            for night in readings.nights
+            if night.source == Source.OURA and night.local_date == sample.local_date
+        ),
+        None,
+    )
+    return OuraScore(
+        local_date=sample.local_date,
+        score=round(sample.value),
+        measured_at=woke_at or sample.measured_at,
+        contributors=sample.details,
+    )
+
+
+def _night(night: Night) -> NightReading:
+    return NightReading(
+        local_date=night.local_date,
+        source=night.source,
+        measured_at=night.ended_at or night.read_at,
+        hrv_ms=night.hrv_ms,
+        hrv_kind="sdnn" if night.hrv_kind == Night.HrvKind.SDNN else "rmssd",
+        resting_hr_bpm=night.resting_hr_bpm,
+        sleep_h=None if night.asleep_s is None else night.asleep_s / 3600,
+    )
+
+
+def _week(scored: Sequence[ScoredRide], readings: Readings, local_date: date) -> facts.Week:
+    """From Monday to yesterday; the limits of a mission are minutes on the bike."""
+    monday = local_date - timedelta(days=local_date.weekday())
+    ridden = [
+        one
+        for one in scored
+        if monday <= one.ride.local_date < local_date and one.ride.sport in RIDE_SPORTS
+    ]
+    is_told = bool(readings.rides) or readings.rides_known_until is not None
+    is_judged = is_told and all(one.is_hard is not None for one in ridden)
+    return facts.Week(
+        minutes_done=sum(one.minutes for one in ridden) if is_told else None,
+        hard_sessions_done=sum(one.is_hard is True for one in ridden) if is_judged else None,
+        pre_taper_session_minutes=None,
+    )
+
+
+def _recent(scored: Sequence[ScoredRide]) -> Iterator[facts.RecentRide]:
+    for one in list(reversed(scored))[:MOST_RECENT_RIDES]:
+        yield facts.RecentRide(
+            date=one.ride.local_date,
+            sport=one.ride.sport,
+            minutes=one.minutes,
+            load=_rounded(one.load.load, 0),
+            load_method=one.load.method,
+            intensity_factor=_rounded(one.load.intensity_factor, 2),
+            source=one.ride.source,
+        )
+
+
+def _ride_names(scored: Sequence[ScoredRide]) -> Iterator[str]:
+    for one in list(reversed(scored))[:MOST_RECENT_RIDES]:
+        if one.ride.name:
+            yield f"ride {one.ride.local_date}: {one.ride.name}"
+
+
+def _sources(readings: Readings) -> Iterator[facts.SourceFacts]:
+    for report in readings.sources:
+        yield facts.SourceFacts(
+            source=report.source,
+            label=report.label,
+            is_working=report.is_working,
+            last_success_at=report.last_success_at,
+            problem=report.problem,
+        )
+
+
+def _rounded(value: float | None, digits: int = 1) -> float | None:
+    """Rounded, and never the "-0" that nobody can read."""
+    return None if value is None else round(value, digits) + 0.0

@@ -1,0 +1,168 @@
+"""A tester's rides as the coach counts them: each once, each with its load, by local day."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+
+from accounts.models import Ftp, User
+from coach.classify import ride_mode, ride_that_counts
+from coach.physiology.days import UNKNOWN, Day, DayRide, day_of
+from coach.physiology.duplicates import Recording, without_duplicates
+from coach.physiology.load import Athlete, Sex
+from coach.physiology.scoring import Effort, RideLoad, score_ride
+from connections.models import Ride
+from connections.readings import Readings
+from missions import progress
+from missions.models import Mission
+
+# Without a power stream a whole ride at this intensity factor stands for a hard one.
+HARD_RIDE_IF = 0.85
+# The usual lowest heart rate of the last weeks' nights stands for the resting one of HRSS.
+RESTING_NIGHTS = 28
+SEXES: dict[str, Sex] = {User.Sex.FEMALE: "female", User.Sex.MALE: "male"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRide:
+    ride: Ride
+    load: RideLoad
+
+    @property
+    def is_hard(self) -> bool | None:
+        """Hard over its whole length; None when nothing tells how hard it was."""
+        load, intensity = self.load.load, self.load.intensity_factor
+        if load is None or not self.ride.duration_s:
+            return None
+        if intensity is None:
+            # A load per hour is the square of the intensity factor, whichever way it was measured.
+            intensity = math.sqrt(load / (self.ride.duration_s / 36))
+        return intensity >= HARD_RIDE_IF
+
+    @property
+    def z4plus_minutes(self) -> float | None:
+        """Without a power stream: all of a hard ride, none of another."""
+        if self.is_hard is None:
+            return None
+        return float(self.minutes) if self.is_hard else 0.0
+
+    @property
+    def minutes(self) -> int:
+        return round(self.ride.duration_s / 60)
+
+
+def score(user: User, readings: Readings) -> list[ScoredRide]:
+    """Each ride once, oldest first, with the load that the FTP of its own day gives it."""
+    rides = {str(ride.pk): ride for ride in readings.rides}
+    ftps = list(Ftp.objects.filter(user=user).order_by("effective_date"))
+    resting = _resting_hr_bpm(readings)
+    return [
+        ScoredRide(ride, score_ride(_effort(ride), _athlete(user, ftps, ride.local_date, resting)))
+        for ride in (rides[one.key] for one in without_duplicates(map(_recording, readings.rides)))
+    ]
+
+
+def days_of(
+    user: User, scored: Sequence[ScoredRide], readings: Readings, local_date: date
+) -> dict[date, Day]:
+    """Every local day with a ride, and the days up to yesterday that nobody told us about."""
+    rides: dict[date, list[DayRide]] = {}
+    for one in scored:
+        rides.setdefault(one.ride.local_date, []).append(
+            DayRide(
+                sport=one.ride.sport,
+                load=one.load.load,
+                z4plus_minutes=one.z4plus_minutes,
+            )
+        )
+    days = {day: day_of(of_day) for day, of_day in rides.items()}
+    # Without any source yesterday stands for all the days that are unknown.
+    last_read = last_read_on(user, readings) or local_date - timedelta(days=1)
+    # Of the day of the last reading itself only the beginning was told.
+    for ahead in range((local_date - last_read).days):
+        days.setdefault(last_read + timedelta(days=ahead), UNKNOWN)
+    return days
+
+
+def last_read_on(user: User, readings: Readings) -> date | None:
+    """The local date on which rides were read last, from a source that may be gone since."""
+    read_at = max((ride.read_at for ride in readings.rides), default=None)
+    return readings.rides_known_until or (user.local_date(read_at) if read_at else None)
+
+
+def settle_stages(mission: Mission, readings: Readings, *, local_date: date) -> None:
+    """Write the outcome of every stage whose day is over, from the rides of that day.
+
+    Without a ride it was missed only if its whole day was told; else it stays open.
+    """
+    scored = {one.ride.pk: one for one in score(mission.owner, readings)}
+    last_told = _last_told(mission, readings)
+    for stage in progress.unsettled_stages(mission, before=local_date):
+        counting = ride_that_counts(
+            [one.ride for one in scored.values() if ridden_on(mission, one.ride) == stage.date]
+        )
+        if counting is not None:
+            progress.settle(mission, stage, _ridden(scored[counting.pk]))
+        elif last_told is not None and stage.date < last_told:
+            progress.settle(mission, stage, None)
+
+
+def ridden_on(mission: Mission, ride: Ride) -> date:
+    """The day of the mission a ride belongs to: the event may be in another zone than its rider."""
+    return mission.local_date(ride.started_at)
+
+
+def _last_told(mission: Mission, readings: Readings) -> date | None:
+    """The first of the mission's days that may not have been told to its end."""
+    last_read = last_read_on(mission.owner, readings)
+    if last_read is None or mission.timezone == mission.owner.timezone:
+        return last_read
+    return last_read - timedelta(days=1)
+
+
+def _ridden(one: ScoredRide) -> progress.StageRidden:
+    return progress.StageRidden(
+        ride_mode=ride_mode(one.ride, one.load),
+        ride_key=f"{one.ride.source}:{one.ride.external_id}",
+        completed_at=one.ride.ended_at,
+    )
+
+
+def _recording(ride: Ride) -> Recording:
+    return Recording(
+        key=str(ride.pk),
+        sport=ride.sport,
+        started_at=ride.started_at,
+        ended_at=ride.ended_at,
+        has_power_meter=ride.has_power_meter and ride.np_w is not None,
+        has_heart_rate=ride.average_hr_bpm is not None,
+    )
+
+
+def _effort(ride: Ride) -> Effort:
+    return Effort(
+        duration_s=ride.duration_s,
+        sport=ride.sport,
+        has_power_meter=ride.has_power_meter,
+        average_power_w=ride.average_power_w,
+        normalized_power_w=ride.np_w,
+        average_hr_bpm=ride.average_hr_bpm,
+        suffer_score=ride.suffer_score,
+    )
+
+
+def _athlete(user: User, ftps: Sequence[Ftp], day: date, resting: float | None) -> Athlete:
+    valid = [ftp.power_w for ftp in ftps if ftp.effective_date <= day]
+    return Athlete(
+        ftp_w=valid[-1] if valid else None,
+        hr_rest_bpm=resting,
+        hr_max_bpm=user.hr_max_bpm,
+        lthr_bpm=user.lthr_bpm,
+        sex=SEXES.get(user.sex),
+    )
+
+
+def _resting_hr_bpm(readings: Readings) -> float | None:
+    lowest = [n.resting_hr_bpm for n in readings.nights if n.resting_hr_bpm is not None]
+    return median(lowest[-RESTING_NIGHTS:]) if lowest else None
