@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import User
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    def due(self, now: datetime) -> NotificationQuerySet:
+        return self.filter(state=Notification.State.PENDING, next_attempt_at__lte=now)
+
+    def abandoned(self, now: datetime) -> NotificationQuerySet:
+        """Claimed for sending, and never heard of again: the mail may or may not be out."""
+        return self.filter(
+            state=Notification.State.SENDING, claimed_at__lt=now - Notification.PATIENCE
+        )
+
+
+class Notification(models.Model):
+    """A mail in the outbox: written with the change it tells of, sent once afterwards."""
+
+    class Kind(models.TextChoices):
+        BRIEF = "brief", "daily brief"
+        NO_BRIEF = "no_brief", "no guidance today"
+        ALERT = "alert", "operator alert"
+        ACCOUNT = "account", "account mail"
+
+    class State(models.TextChoices):
+        PENDING = "pending", "waiting"
+        SENDING = "sending", "being sent"
+        SENT = "sent", "sent"
+        UNKNOWN = "unknown", "outcome unknown"
+        GIVEN_UP = "given_up", "given up"
+
+    PATIENCE: ClassVar[timedelta] = timedelta(minutes=15)
+    RETRY_FOR: ClassVar[timedelta] = timedelta(hours=24)
+
+    dedupe_key = models.CharField(max_length=160, unique=True)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="notifications"
+    )
+    recipients = models.JSONField()
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["state", "next_attempt_at"], name="outbox_due")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.dedupe_key} ({self.get_state_display()})"
+
+    @property
+    def is_to_nobody_known(self) -> bool:
+        """To an address without an account: once it is out there is no reason to keep it."""
+        return self.kind == self.Kind.ACCOUNT and self.user_id is None
