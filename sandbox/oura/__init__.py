@@ -1,0 +1,1 @@
+"""A stand-in for Oura's API v2, for a pasted personal token."""

@@ -1,0 +1,1 @@
+"""A stand-in for Strava: the consent page, the tokens and the read-only API."""
