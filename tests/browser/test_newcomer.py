@@ -1,0 +1,110 @@
+"""The first ten minutes of a new tester, in a real browser against real processes."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.processes import Service
+
+pytestmark = pytest.mark.browser
+
+SLOW_MS = 60_000
+
+
+@pytest.fixture
+def newcomer(browser: Browser, service: Service) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=service.url(""),
+        viewport={"width": 390, "height": 844},
+        timezone_id="Pacific/Auckland",
+        locale="en-NZ",
+    )
+    yield context.new_page()
+    context.close()
+
+
+def test_newcomer_reads_a_first_brief_and_finds_its_mail(newcomer: Page, export: Path) -> None:
+    page = newcomer
+    register(page)
+    make_mission(page)
+    connect_strava(page)
+    upload_export(page, export)
+    read_brief(page)
+    find_mail(page)
+
+
+def register(page: Page) -> None:
+    page.goto("/auth/register")
+    expect(page.get_by_label("Time zone")).to_have_value("Pacific/Auckland")
+    page.get_by_label("E-mail").fill("newcomer@example.org")
+    page.get_by_label("Password").fill("a lantern in the rain")
+    page.get_by_label("may read my health data").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    open_mail(page, "Confirm your address for Lanterne Rouge")
+    page.get_by_role("link", name="/auth/confirm/").click()
+    page.wait_for_url("**/missions/new")
+
+
+def make_mission(page: Page) -> None:
+    start = date.today() + timedelta(days=60)  # noqa: DTZ011  any day that is still to come
+    page.locator("[name=name]").fill("Ride round the lake")
+    page.locator("[name=mission_type]").select_option("gran_fondo")
+    page.locator("[name=event_start]").fill(start.isoformat())
+    page.locator("[name=event_end]").fill(start.isoformat())
+    expect(page.get_by_label("Time zone")).to_have_value("Pacific/Auckland")
+    page.get_by_role("button", name="Save the mission").click()
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/")
+    expect(page.get_by_role("heading", name="Ride round the lake")).to_be_visible()
+
+
+def connect_strava(page: Page) -> None:
+    page.goto("/connections")
+    page.get_by_role("button", name="Connect with Strava").click()
+    page.get_by_role("button", name="Authorize").click()
+    page.wait_for_url("**/connections")
+    expect(source(page, "Strava")).to_contain_text("Connected, last read", timeout=SLOW_MS)
+
+
+def upload_export(page: Page, export: Path) -> None:
+    page.locator("input[type=file]").set_input_files(export)
+    page.get_by_role("button", name="Upload the export").click()
+    expect(source(page, "Apple Health")).to_contain_text("days imported", timeout=SLOW_MS)
+
+
+def source(page: Page, name: str) -> Locator:
+    """The row of the connections card that speaks of one source; it arrives without a reload."""
+    return page.locator("#sources .source").filter(has_text=name)
+
+
+def read_brief(page: Page) -> None:
+    page.goto("/")
+    page.evaluate("window.wasHereBefore = true")
+    page.get_by_role("button", name="Get today’s brief").click()
+    call = page.locator("#today .call")
+    expect(call).to_contain_text(re.compile("^(Recover|Ease|Maintain|Push)"), timeout=SLOW_MS)
+    expect(page.locator("#today")).to_contain_text("Strava")
+    assert page.evaluate("window.wasHereBefore") is True
+
+
+def find_mail(page: Page) -> None:
+    open_mail(page, "Lanterne Rouge Daily Brief – Ride round the lake")
+    body = page.frame_locator("iframe")
+    expect(body.get_by_text("Ride round the lake").first).to_be_visible()
+
+
+def open_mail(page: Page, subject: str) -> None:
+    """Look into the mailbox until the mail is there."""
+    mail = page.get_by_role("link", name=subject)
+    for _ in range(20):
+        page.goto("/sandbox/mailbox/")
+        if mail.count():
+            break
+        page.wait_for_timeout(500)
+    mail.first.click()
+    expect(page.get_by_text("To newcomer@example.org,")).to_be_visible()

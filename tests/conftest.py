@@ -1,0 +1,138 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from uuid import uuid4
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import httpx2
+import pytest
+from django.conf import LazySettings, settings
+from django.core.cache import caches
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+from django.test import Client
+
+from accounts.models import User
+from missions.models import Mission
+from tests import factories
+from tests.processes import Service
+from tests.storage import bucket, configure, media, s3
+
+__all__ = ["bucket", "configure", "media", "s3"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """SQLite in a file: of two threads that write, one waits; in memory it would get an error."""
+    database = connections.settings["default"]
+    if connections["default"].vendor == "sqlite":
+        database["TEST"]["NAME"] = Path(settings.VAR_DIR) / "tests.sqlite3"
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture(scope="session")
+def _served() -> Iterator[None]:
+    application = get_wsgi_application()
+    server = _Server(("127.0.0.1", settings.PORT), _Quiet)
+    server.set_app(application)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    # The first request imports every view, which can outlast a client's patience.
+    httpx2.get(f"{settings.SITE_URL}/sandbox/strava/mode", timeout=60).raise_for_status()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class StandIns:
+    """The stand-in servers, over real HTTP, and how a test tells them to misbehave."""
+
+    def mode(self, server: str, mode: str, **options: float) -> None:
+        answer = httpx2.post(
+            f"{settings.SITE_URL}/sandbox/{server}/mode", json={"mode": mode, **options}
+        )
+        answer.raise_for_status()
+
+    def questions(self) -> list[dict[str, Any]]:
+        """The bodies of the requests the model was sent, oldest first."""
+        answer = httpx2.get(f"{settings.SITE_URL}/sandbox/openai/requests")
+        bodies: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
+        return bodies
+
+
+@pytest.fixture
+def stand_ins(_served: None) -> Iterator[StandIns]:
+    caches["sandbox"].clear()
+    yield StandIns()
+    caches["sandbox"].clear()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: LazySettings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_tried_before(settings: LazySettings) -> None:
+    """Limits count in the cache: each test has a part of its own."""
+    default = {**settings.CACHES["default"], "KEY_PREFIX": uuid4().hex}
+    settings.CACHES = {**settings.CACHES, "default": default}
+
+
+@pytest.fixture
+def tester(db: None) -> User:
+    return factories.tester()
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    return factories.tester(email="stranger@example.org")
+
+
+@pytest.fixture
+def mission(tester: User) -> Mission:
+    return factories.mission(tester)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client
+
+
+@pytest.fixture
+def as_tester(tester: User) -> Client:
+    return signed_in(tester)
+
+
+@pytest.fixture
+def as_stranger(stranger: User) -> Client:
+    return signed_in(stranger)
+
+
+@pytest.fixture
+def as_operator(db: None) -> Client:
+    return signed_in(factories.operator())
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The seeded sandbox as `make up` starts it: real processes, for the tests of one file."""
+    service = Service(tmp_path_factory.mktemp("service") / "var")
+    service.start()
+    try:
+        service.wait_until_up()
+        yield service
+    finally:
+        service.end()

@@ -1,0 +1,92 @@
+"""Migrations on an empty and on a seeded database, and the models they lead to."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps.registry import Apps
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+OURS = ("accounts", "connections", "missions", "coach", "notifications")
+
+
+def test_models_and_migrations_agree(db: None) -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, stdout=StringIO())
+
+
+@pytest.fixture
+def first_release(transactional_db: None) -> Iterator[Apps]:
+    """The tables as the first release made them, empty; at the end they are today's again."""
+    yield _migrate([(app, "0001_initial") for app in OURS])
+    _migrate(latest())
+
+
+def _migrate(targets: list[tuple[str, str]]) -> Apps:
+    executor = MigrationExecutor(connection)
+    executor.migrate(targets)
+    return executor.loader.project_state(targets).apps
+
+
+def latest() -> list[tuple[str, str]]:
+    leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    return [node for node in leaves if node[0] in OURS]
+
+
+def rows(apps: Apps, model: str, *fields: str) -> list[tuple[Any, ...]]:
+    return list(apps.get_model(model).objects.order_by("pk").values_list(*fields))
+
+
+def test_migrations_run_forward_on_an_empty_database(first_release: Apps) -> None:
+    apps = _migrate(latest())
+
+    assert rows(apps, "accounts.User", "pk") == []
+    assert rows(apps, "account.EmailAddress", "pk") == []
+
+
+def test_migrations_run_forward_on_a_seeded_database_and_keep_what_is_there(
+    first_release: Apps,
+) -> None:
+    user = first_release.get_model("accounts.User").objects.create(
+        email="early@example.org", password="!", timezone="Europe/Paris"
+    )
+    mission = first_release.get_model("missions.Mission").objects.create(
+        owner_id=user.pk,
+        name="Tour",
+        mission_type="other",
+        event_start=date(2026, 8, 1),
+        event_end=date(2026, 8, 2),
+        timezone="Europe/Paris",
+    )
+    first_release.get_model("connections.Connection").objects.create(
+        user_id=user.pk, provider="oura", external_id="o1", access_token="canary"
+    )
+    first_release.get_model("connections.Ride").objects.create(
+        user_id=user.pk,
+        source="strava",
+        external_id="r1",
+        started_at=datetime(2026, 7, 1, tzinfo=UTC),
+        local_date=date(2026, 7, 1),
+        sport="Ride",
+        duration_s=3600,
+        elapsed_s=3600,
+    )
+    first_release.get_model("notifications.Notification").objects.create(
+        dedupe_key="brief:1", kind="brief", user_id=user.pk, recipients=["early@example.org"]
+    )
+
+    apps = _migrate(latest())
+
+    assert rows(apps, "accounts.User", "email", "health_consent_at") == [
+        ("early@example.org", None)
+    ]
+    assert rows(apps, "account.EmailAddress", "user", "email", "verified", "primary") == [
+        (user.pk, "early@example.org", True, True)
+    ]
+    assert rows(apps, "missions.Mission", "pk", "name") == [(mission.pk, "Tour")]
+    assert rows(apps, "connections.Connection", "external_id", "access_token") == [("o1", "canary")]
+    assert rows(apps, "connections.Ride", "external_id") == [("r1",)]
+    assert rows(apps, "notifications.Notification", "dedupe_key") == [("brief:1",)]

@@ -1,0 +1,217 @@
+"""Every address, visited by everybody, held against one written table: tests/data/routes.txt.
+
+A route without a row fails, and so does a row without a route. In the table, `login` is a redirect
+to the sign-in page; a number is the status.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import User
+from coach.models import MissionRun
+from tests import everything, factories
+from tests.coach.samples import reply, situation
+from tests.factories import NOW, TODAY
+
+TABLE = Path(settings.BASE_DIR) / "tests" / "data" / "routes.txt"
+WHO = ("anonymous", "other", "operator", "owner")
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how a route answers each of the four, and if it asks for a token."""
+
+    method: str
+    route: str
+    answers: tuple[str, ...]
+    csrf: str
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.route}"
+
+
+def rows() -> list[Row]:
+    lines = [line.split() for line in TABLE.read_text().splitlines()]
+    return [
+        Row(line[0], line[1].removeprefix("/"), tuple(line[2:6]), line[6])
+        for line in lines
+        if line and not line[0].startswith("#")
+    ]
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver] | None = None, prefix: str = ""
+) -> Iterator[str]:
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = f"{prefix}{_plain(str(pattern.pattern))}"
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        else:
+            yield route
+
+
+def _plain(pattern: str) -> str:
+    """A regular expression as a path is written: `^(?P<key>[^/]+)$` is `<key>`."""
+    return re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", pattern).strip("^$")
+
+
+def test_table_has_a_row_for_every_route_and_none_besides() -> None:
+    assert {row.route for row in rows()} == set(routes())
+
+
+def test_table_says_everything_once() -> None:
+    named = [(row.method, row.route) for row in rows()]
+
+    assert len(named) == len(set(named))
+
+
+@pytest.fixture
+def world(tester: User) -> dict[str, Any]:
+    """A tester with one of everything an address can name."""
+    everything.give_everything(tester)
+    # A second factor would stand before some of the pages; its own tests have one.
+    Authenticator.objects.all().delete()
+    mission = tester.missions.get()
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY - timedelta(days=1),
+        trigger="schedule",
+        outcome=MissionRun.Outcome.DECIDED,
+        finished_at=NOW,
+        situation=situation().model_dump(mode="json"),
+        decision=reply(),
+    )
+    return {
+        "missions": mission.pk,
+        "runs": run.pk,
+        "apple-health": tester.apple_uploads.get().pk,
+        "exports": tester.exports.get().pk,
+        "sessions": tester.token_families.get().pk,
+        "programs": tester.token_families.get().pk,
+        "browsers": UserSession.objects.get(user=tester).pk,
+        "provider": "strava",
+        "backend": "strava",
+        "key": "forged",
+        "uidb36": "1",
+    }
+
+
+def address(route: str, world: dict[str, Any]) -> str:
+    """The route with the owner's things in its places."""
+
+    def fill(place: re.Match[str]) -> str:
+        name = place.group(1)
+        before = route[: place.start()].rstrip("/").split("/")[-1]
+        before = {"uploads": "apple-health"}.get(before, before)
+        return str(world.get(name) or world.get(before) or "0")
+
+    if route.startswith("admin/"):
+        world = {**world, **_admin_things(route)}
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", fill, route).replace(".*", "nowhere")
+
+
+def _admin_things(route: str) -> dict[str, Any]:
+    """The first row of the model an address of the console is about."""
+    app, model = [*route.split("/"), "", ""][1:3]
+    things = {"app_label": "accounts", "url": "nowhere", "content_type_id": "1"}
+    if ("object_id" not in route and "<id>" not in route) or app == "r":
+        return things
+    pk = getattr(apps.get_model(app, model).objects.first(), "pk", "0")
+    return {**things, "object_id": pk, "id": pk}
+
+
+def visit(row: Row, path: str, client: Client) -> str:
+    """What came back: the status, or `login` when it leads to the sign-in page."""
+    answer = getattr(client, row.method.lower())(path, **_body(row))
+    if answer.streaming:  # a file stays open until it is read to its end
+        b"".join(answer.streaming_content)
+    location = answer.headers.get("Location", "")
+    return "login" if location.startswith("/auth/login") else str(answer.status_code)
+
+
+def _body(row: Row) -> dict[str, Any]:
+    is_json = row.route.startswith("api/") and row.method != "GET"
+    return {"data": "{}", "content_type": "application/json"} if is_json else {}
+
+
+@pytest.fixture
+def people(tester: User, stranger: User) -> dict[str, User]:
+    console = factories.operator("console@example.org")
+    return {"owner": tester, "other": stranger, "operator": console}
+
+
+@pytest.fixture(autouse=True)
+def _morning() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """One visit leaves nothing for the next."""
+    before = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(before)
+
+
+def browser_of(person: User | None, *, is_strict: bool = False) -> Client:
+    browser = Client(enforce_csrf_checks=is_strict)
+    if person is not None:
+        browser.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return browser
+
+
+AREAS = sorted({row.route.split("/")[0] for row in rows()})
+
+
+@pytest.mark.parametrize("area", AREAS)
+@pytest.mark.usefixtures("db", "stand_ins")
+def test_routes_answer_everybody_as_the_table_says(
+    area: str, world: dict[str, Any], people: dict[str, User]
+) -> None:
+    told: dict[str, dict[str, str]] = {}
+    answered: dict[str, dict[str, str]] = {}
+    for row in (row for row in rows() if row.route.split("/")[0] == area):
+        path = address(row.route, world)
+        told[str(row)] = dict(zip(WHO, row.answers, strict=True))
+        answered[str(row)] = {}
+        for who in WHO:
+            with undone():
+                answered[str(row)][who] = visit(row, path, browser_of(people.get(who)))
+
+    assert answered == told
+
+
+@pytest.mark.usefixtures("db", "stand_ins")
+def test_form_from_another_site_changes_nothing(
+    world: dict[str, Any], people: dict[str, User]
+) -> None:
+    """`token`: refused without the form's token; `none`: no cookie is what lets anybody in."""
+    told: dict[str, str] = {}
+    answered: dict[str, str] = {}
+    for row in (row for row in rows() if row.method in UNSAFE):
+        told[str(row)] = row.csrf
+        with undone():
+            browser = browser_of(people["owner"], is_strict=True)
+            answer = getattr(browser, row.method.lower())(address(row.route, world), **_body(row))
+            words = answer.content.decode()
+            refused = answer.status_code == 403 and ("form was too old" in words or "CSRF" in words)
+            answered[str(row)] = "token" if refused else "none"
+
+    assert answered == told

@@ -1,0 +1,277 @@
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+
+from accounts.models import User
+from missions.models import Mission, Stage
+from tests import factories
+from tests.factories import NOW, TODAY
+
+pytestmark = pytest.mark.django_db
+
+State = Mission.State
+NO_ZONE = "Mars/Olympus is not a time zone. Choose one from the list, such as Europe/Paris."
+
+
+def new(owner: User, **fields: object) -> Mission:
+    """A mission as a tester would make it, not stored yet."""
+    values = {
+        "name": "Tour of the Valleys",
+        "mission_type": "road_stage_race",
+        "event_start": TODAY,
+        "event_end": TODAY,
+        "timezone": "Europe/Paris",
+        **fields,
+    }
+    return Mission(owner=owner, **values)
+
+
+def faults(mission: Mission) -> dict[str, list[str]]:
+    try:
+        mission.full_clean()
+    except ValidationError as error:
+        told: dict[str, list[str]] = error.message_dict
+        return told
+    return {}
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+
+def test_mission_has_the_defaults_of_the_form(tester: User) -> None:
+    mission = new(tester)
+
+    assert (mission.state, mission.send_time, mission.weekly_minutes, mission.daily_minutes) == (
+        *("PREP", time(6, 0)),
+        *(420, 90),
+    )
+    assert (mission.min_readiness, mission.min_tsb) == (70, -15)
+    assert mission.points_schema["mtn_itt"] == {"gc": 6, "breakaway": 9}
+
+
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, {}),
+        ({"event_end": TODAY + timedelta(days=59)}, {}),
+        (
+            {"event_end": TODAY + timedelta(days=60)},
+            {"event_end": ["An event of more than 60 days is more than we can plan."]},
+        ),
+        (
+            {"event_end": TODAY - timedelta(days=1), "event_start": TODAY - timedelta(days=3)},
+            {"event_end": ["The event is over. Choose dates that are still to come."]},
+        ),
+        (
+            {"event_end": TODAY + timedelta(days=1), "event_start": TODAY + timedelta(days=2)},
+            {"event_end": ["The last day of the event is before the first."]},
+        ),
+        ({"event_end": None}, {"event_end": ["This field cannot be null."]}),
+        (
+            {"timezone": "Mars/Olympus"},
+            {"timezone": [NO_ZONE]},
+        ),
+        ({"name": ""}, {"name": ["This field cannot be blank."]}),
+        (
+            {"weekly_minutes": 59},
+            {"weekly_minutes": ["Ensure this value is greater than or equal to 60."]},
+        ),
+        (
+            {"daily_minutes": 721},
+            {"daily_minutes": ["Ensure this value is less than or equal to 720."]},
+        ),
+        (
+            {"min_readiness": 101},
+            {"min_readiness": ["Ensure this value is less than or equal to 100."]},
+        ),
+        ({"min_tsb": -61}, {"min_tsb": ["Ensure this value is greater than or equal to -60."]}),
+        (
+            {"points_schema": {"flat": 5}},
+            {
+                "points_schema": [
+                    '"flat" needs a price for each ride mode: gc and breakaway.',
+                ]
+            },
+        ),
+    ],
+)
+def test_mission_tells_what_is_wrong_with_it(
+    tester: User, fields: dict[str, object], told: dict[str, list[str]]
+) -> None:
+    assert faults(new(tester, **fields)) == told
+
+
+@time_machine.travel(datetime(2026, 7, 5, 2, 0, tzinfo=UTC), tick=False)
+@pytest.mark.parametrize(
+    ("timezone", "is_over"),
+    [("Pacific/Honolulu", False), ("Europe/Paris", True), ("Pacific/Auckland", True)],
+)
+def test_event_is_over_when_its_last_day_is_over_there(
+    tester: User, timezone: str, is_over: bool
+) -> None:
+    told = faults(new(tester, timezone=timezone, event_start=TODAY, event_end=TODAY))
+
+    assert (list(told) == ["event_end"]) is is_over
+
+
+@time_machine.travel(NOW, tick=False)
+def test_stored_mission_may_be_changed_after_its_event(tester: User) -> None:
+    mission = factories.mission(tester, event_start=date(2026, 6, 1), event_end=date(2026, 6, 3))
+
+    assert faults(mission) == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"state": "PAUSED"},
+        {"event_start": TODAY, "event_end": TODAY - timedelta(days=1)},
+    ],
+)
+def test_row_that_breaks_a_rule_is_refused_by_the_database(
+    tester: User, fields: dict[str, object]
+) -> None:
+    with pytest.raises(IntegrityError):
+        new(tester, **fields).save()
+
+
+@pytest.mark.parametrize(
+    ("states", "is_legal"),
+    [
+        ([State.TRAINING, State.EVENT_ACTIVE], False),
+        ([State.TRAINING, State.TRAINING], False),
+        ([State.PREP, State.PREP, State.TRAINING, State.MISSION_COMPLETE], True),
+    ],
+)
+def test_tester_has_at_most_one_live_mission(
+    tester: User, stranger: User, states: list[State], is_legal: bool
+) -> None:
+    factories.mission(stranger)
+    for state in states[:-1]:
+        new(tester, state=state).save()
+
+    last = new(tester, state=states[-1])
+
+    if is_legal:
+        last.save()
+    else:
+        with pytest.raises(IntegrityError):
+            last.save()
+
+
+@pytest.mark.parametrize("fields", [{"number": 1}, {"date": TODAY}])
+def test_mission_has_one_stage_a_number_and_a_day(tester: User, fields: dict[str, object]) -> None:
+    mission = factories.mission(tester, event_start=TODAY, event_end=TODAY)
+    values = {"number": 9, "date": TODAY + timedelta(days=9), "stage_type": "flat", **fields}
+
+    with pytest.raises(IntegrityError):
+        Stage.objects.create(mission=mission, **values)
+
+
+# --- facts of one mission ----------------------------------------------------------------------
+
+
+def test_days_to_event_count_down_past_it(mission: Mission) -> None:
+    assert [mission.days_to_event(TODAY + timedelta(days=ahead)) for ahead in (0, 30, 31)] == [
+        *(30, 0, -1)
+    ]
+
+
+def test_local_date_is_the_missions_own(tester: User) -> None:
+    mission = factories.mission(tester, timezone="Pacific/Kiritimati")
+
+    assert mission.local_date(datetime(2026, 7, 4, 10, 0, tzinfo=UTC)) == date(2026, 7, 5)
+    assert tester.local_date(datetime(2026, 7, 4, 10, 0, tzinfo=UTC)) == TODAY
+
+
+def test_stage_of_a_day_is_that_days_or_none(mission: Mission) -> None:
+    stage = mission.stage_on(mission.event_start + timedelta(days=1))
+
+    assert stage is not None
+    assert (stage.number, str(stage)) == (2, "stage 2 (flat)")
+    assert mission.stage_on(TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "is_live"),
+    [("PREP", False), ("TRAINING", True), ("EVENT_ACTIVE", True), ("MISSION_COMPLETE", False)],
+)
+def test_live_are_training_and_event(tester: User, state: str, is_live: bool) -> None:
+    mission = factories.mission(tester, state=state)
+
+    assert mission.is_live is is_live
+    assert list(Mission.objects.live()) == ([mission] if is_live else [])
+
+
+# --- sets of missions --------------------------------------------------------------------------
+
+
+def test_current_is_the_live_one_then_the_next_then_the_last(tester: User, stranger: User) -> None:
+    factories.mission(stranger)
+    seen = [Mission.objects.current_for(tester)]
+    made = []
+    for state, start in [
+        (State.MISSION_COMPLETE, date(2026, 5, 1)),
+        (State.MISSION_COMPLETE, date(2026, 6, 1)),
+        (State.PREP, date(2026, 3, 1)),
+        (State.TRAINING, date(2026, 2, 1)),
+    ]:
+        made.append(factories.mission(tester, state=state, event_start=start, event_end=start))
+        seen.append(Mission.objects.current_for(tester))
+
+    assert seen == [None, *made]
+
+
+def test_current_is_the_last_event_when_all_are_over(tester: User) -> None:
+    late, _ = [
+        factories.mission(tester, state=State.MISSION_COMPLETE, event_start=day, event_end=day)
+        for day in (date(2026, 6, 1), date(2026, 5, 1))
+    ]
+
+    assert Mission.objects.current_for(tester) == late
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "last", "is_overtaken"),
+    [
+        # NOW is 4 July 05:30 UTC: the 5th has begun nowhere yet that it could not begin soon.
+        (State.TRAINING, date(2026, 7, 5), date(2026, 7, 9), True),
+        (State.TRAINING, date(2026, 7, 6), date(2026, 7, 9), False),
+        (State.EVENT_ACTIVE, date(2026, 7, 1), date(2026, 7, 4), True),
+        (State.EVENT_ACTIVE, date(2026, 7, 1), date(2026, 7, 5), False),
+        (State.PREP, date(2026, 6, 1), date(2026, 6, 2), False),
+        (State.MISSION_COMPLETE, date(2026, 6, 1), date(2026, 6, 2), False),
+    ],
+)
+def test_overtaken_are_those_whose_date_may_have_come_somewhere(
+    tester: User, state: State, first: date, last: date, is_overtaken: bool
+) -> None:
+    mission = factories.mission(tester, state=state, event_start=first, event_end=last)
+
+    assert list(Mission.objects.overtaken(NOW)) == ([mission] if is_overtaken else [])
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(0, True), (1, False)])
+def test_next_morning_is_none_after_the_last_day_of_the_event(
+    tester: User, days: int, is_told: bool
+) -> None:
+    mission = factories.mission(tester, event_start=TODAY, event_end=TODAY)
+    slot = datetime(2026, 7, 4, 4, tzinfo=UTC) + timedelta(days=days)
+    mission.next_run_at = slot
+
+    assert mission.next_morning == (slot if is_told else None)
+
+
+def test_ride_longer_than_the_whole_week_is_refused(tester: User) -> None:
+    mission = new(tester, weekly_minutes=100, daily_minutes=200)
+
+    with pytest.raises(ValidationError) as refused:
+        mission.full_clean()
+
+    assert refused.value.message_dict == {
+        "daily_minutes": ["This is more than your whole week. Lower it, or raise the week."]
+    }
