@@ -31,6 +31,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         database["TEST"]["NAME"] = Path(settings.VAR_DIR) / "tests.sqlite3"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _middleware_is_loaded() -> None:
+    """As in a web process: two clients that load it at once would register the metrics twice."""
+    get_wsgi_application()
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
