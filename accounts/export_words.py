@@ -14,11 +14,13 @@ WORDS = {
     "accounts.user_groups": "Groups of accounts that yours is in.",
     "accounts.user_user_permissions": "Permissions given to your account alone.",
     "admin.logentry": "What you changed in the operators' pages, if you are one of them.",
-    "coach.incident": "Days on which the coaching failed, as the operators see them.",
+    "coach.incident": "Where the coaching or the drafting failed, as the operators see them.",
+    "coach.missiondraft": "Your surveys, and what the language model drafted from each.",
     "coach.missionrun": (
         "Each day's coaching: the numbers it was made from, the decision, and your brief."
     ),
     "coach.modelcall": "Each question to the language model: when it was asked, and how it went.",
+    "coach.reflection": "What the language model said of each mission that is complete.",
     "connections.applehealthupload": (
         "Your uploads from Apple Health, and how much was found in each."
     ),
@@ -28,8 +30,12 @@ WORDS = {
     "connections.ride": "Your rides and other workouts, each under its local date.",
     "connections.syncattempt": "Each time we read one of your sources, and whether it worked.",
     "mfa.authenticator": "Your second factor: of which kind, since when, and when last used.",
+    "missions.appeal": "Where you said that a ride was counted in the wrong mode.",
+    "missions.bonusaward": "The bonuses you earned, and for how many points.",
     "missions.eventprogress": "The stages you rode: how, for how many points, and on which ride.",
     "missions.mission": "Your missions: the event, your limits, and how its points are counted.",
+    "missions.missionedit": "Your changes to the days of a live mission, kept to be undone.",
+    "missions.missionmove": "Each step of a mission's life, from preparation to its end.",
     "missions.stage": "The days of each event, as planned.",
     "notifications.notification": "The mails we sent you, with their text.",
     "social_django.usersocialauth": "Accounts elsewhere that you connected, and since when.",

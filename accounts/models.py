@@ -240,6 +240,7 @@ class AuditEvent(models.Model):
         EXPORT_FETCHED = "export_fetched", "export downloaded"
         DELETION_ASKED = "deletion_asked", "account deletion asked for"
         DELETED = "deleted", "account deleted"
+        APPEALED = "appealed", "stage classification appealed"
         RERUN = "rerun", "run started again by an operator"
         ADMIN_ADDED = "admin_added", "added in the admin"
         ADMIN_CHANGED = "admin_changed", "changed in the admin"

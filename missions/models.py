@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -12,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User, timezone_names, validate_timezone
+from missions import availability, limits
 from missions.points import default_points_schema, problems_in
 
 
@@ -30,9 +33,46 @@ class RideMode(models.TextChoices):
     REST = "rest", "rest"
 
 
+def validate_name(name: str) -> None:
+    """It stands in subjects, in mails and in what the model is told: one line of plain text."""
+    if any(unicodedata.category(one)[0] == "C" and one not in limits.JOINERS for one in name):
+        raise ValidationError("Write the name on one line, without characters that cannot be seen.")
+
+
 def validate_points_schema(schema: object) -> None:
     if problems := problems_in(schema):
         raise ValidationError(problems)
+
+
+def validate_week(minutes: object) -> None:
+    if problems := availability.problems_in_week(minutes):
+        raise ValidationError(problems)
+
+
+def validate_blackouts(dates: object) -> None:
+    if problems := availability.problems_in_blackouts(dates):
+        raise ValidationError(problems)
+
+
+def validate_targets(targets: object) -> None:
+    if not isinstance(targets, dict) or not limits.TARGETS.keys() >= targets.keys():
+        raise ValidationError(f"The targets are: {', '.join(limits.TARGETS)}.")
+    for name, value in targets.items():
+        limit = limits.TARGETS[name]
+        if type(value) is not int or not limit.least <= value <= limit.most:
+            raise ValidationError(
+                f"The target {name.replace('_', ' ')} must be a whole number "
+                f"from {limit.least} to {limit.most}."
+            )
+
+
+def place_of(timezone_name: str) -> str:
+    """The place a time zone is named after, as people write it."""
+    return timezone_name.rpartition("/")[2].replace("_", " ")
+
+
+def usual_week() -> list[int]:
+    return [90] * 7
 
 
 class MissionQuerySet(models.QuerySet["Mission"]):
@@ -86,61 +126,153 @@ class Mission(models.Model):
         EVENT_ACTIVE = "EVENT_ACTIVE", "event"
         MISSION_COMPLETE = "MISSION_COMPLETE", "complete"
 
+    class EventStyle(models.TextChoices):
+        GC = "gc", "for the classification"
+        BREAKAWAY = "breakaway", "for the breakaways"
+        STEADY = "steady", "steady to the finish"
+
+    class BriefDetail(models.TextChoices):
+        FULL = "full", "everything"
+        SHORT = "short", "only what to do, and why"
+
     LIVE = (State.TRAINING, State.EVENT_ACTIVE)
     MOST_DAYS = 60
-    LEAST_WEEK, MOST_WEEK, LONGEST_DAY = 60, 3_000, 720
+    LEAST_WEEK, MOST_WEEK = 60, 3_000
+    LIMITS = (
+        "min_readiness",
+        "min_tsb",
+        "force_rest_readiness",
+        "force_rest_tsb",
+        "max_ramp_rate",
+        "max_consecutive_hard_days",
+        "max_hard_sessions_per_week",
+        "max_rhr",
+        "max_zone",
+    )
     EDITABLE_FIELDS = (
         "name",
         "mission_type",
+        "event_style",
+        "prep_start",
         "event_start",
         "event_end",
         "timezone",
         "send_time",
+        "brief_detail",
+        "is_brief_mailed",
+        "weekly_minutes_min",
         "weekly_minutes",
-        "daily_minutes",
-        "min_readiness",
-        "min_tsb",
+        "weekday_minutes",
+        "blackout_dates",
+        "restrictions",
+        *LIMITS,
+        "targets",
         "points_schema",
+        "notes",
     )
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="missions")
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=80, validators=[validate_name])
     mission_type = models.CharField("kind of event", max_length=20, choices=Type.choices)
     state = models.CharField(
         max_length=20, choices=State.choices, default=State.PREP, editable=False
+    )
+    event_style = models.CharField(
+        "how you ride it", max_length=10, choices=EventStyle.choices, default=EventStyle.STEADY
+    )
+    prep_start = models.DateField(
+        "preparation from", blank=True, help_text="Empty: from the day the mission is made."
     )
     event_start = models.DateField("first day of the event")
     event_end = models.DateField("last day of the event")
     timezone = models.CharField("time zone", max_length=64, validators=[validate_timezone])
     send_time = models.TimeField("brief at", default=time(6, 0))
+    brief_detail = models.CharField(
+        "the brief tells", max_length=5, choices=BriefDetail.choices, default=BriefDetail.FULL
+    )
+    is_brief_mailed = models.BooleanField(
+        "send the brief by e-mail", default=True, help_text="It is always on Home."
+    )
+    weekly_minutes_min = models.PositiveSmallIntegerField(
+        "least minutes a week",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_WEEK)],
+        help_text="What you can ride even in a bad week.",
+    )
     weekly_minutes = models.PositiveSmallIntegerField(
-        "minutes a week",
+        "most minutes a week",
         default=420,
         validators=[MinValueValidator(LEAST_WEEK), MaxValueValidator(MOST_WEEK)],
         help_text="The most you can ride in a week.",
     )
-    daily_minutes = models.PositiveSmallIntegerField(
-        "minutes a day",
-        default=90,
-        validators=[MinValueValidator(20), MaxValueValidator(LONGEST_DAY)],
-        help_text="The longest ride the coach may give you on one day.",
+    weekday_minutes = models.JSONField(
+        "minutes on each day",
+        default=usual_week,
+        validators=[validate_week],
+        help_text="The longest ride the coach may give you, Monday to Sunday; 0 for no time.",
+    )
+    blackout_dates = models.JSONField(
+        "days without riding", default=list, blank=True, validators=[validate_blackouts]
+    )
+    restrictions = models.TextField(
+        "injuries and other restrictions",
+        max_length=1_000,
+        blank=True,
+        help_text="The coach reads it every morning.",
     )
     min_readiness = models.PositiveSmallIntegerField(
-        "lowest readiness for hard work",
-        default=70,
-        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        "lowest readiness for hard work", **limits.MIN_READINESS.as_field()
     )
     min_tsb = models.SmallIntegerField(
         "lowest form (TSB) for hard work",
-        default=-15,
-        validators=[MinValueValidator(-60), MaxValueValidator(20)],
+        **limits.MIN_TSB.as_field(),
         help_text="Form is fitness minus fatigue; -10 to -30 is normal in training.",
     )
+    force_rest_readiness = models.PositiveSmallIntegerField(
+        "readiness below which you rest", **limits.FORCE_REST_READINESS.as_field()
+    )
+    force_rest_tsb = models.SmallIntegerField(
+        "form (TSB) below which you rest", **limits.FORCE_REST_TSB.as_field()
+    )
+    max_ramp_rate = models.PositiveSmallIntegerField(
+        "most fitness (CTL) gained in a week", **limits.MAX_RAMP_RATE.as_field()
+    )
+    max_consecutive_hard_days = models.PositiveSmallIntegerField(
+        "most hard days in a row", **limits.MAX_CONSECUTIVE_HARD_DAYS.as_field()
+    )
+    max_hard_sessions_per_week = models.PositiveSmallIntegerField(
+        "most hard sessions a week", **limits.MAX_HARD_SESSIONS_PER_WEEK.as_field()
+    )
+    max_rhr = models.PositiveSmallIntegerField(
+        "resting heart rate (bpm) above which nothing is hard",
+        **limits.MAX_RHR.as_field(),
+        help_text="Empty: the coach compares with your own usual rate.",
+    )
+    max_zone = models.PositiveSmallIntegerField(
+        "highest power zone allowed",
+        **limits.MAX_ZONE.as_field(),
+        help_text="If a clinician has set you one, 1 to 7.",
+    )
+    targets = models.JSONField(default=dict, blank=True, validators=[validate_targets])
     points_schema = models.JSONField(
         default=default_points_schema, validators=[validate_points_schema]
     )
+    notes = models.TextField(max_length=2_000, blank=True)
+    imported_from = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="The file of a mission that was ridden elsewhere: its points stay as recorded.",
+    )
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    results_read_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the rides of a finished event were last looked at.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -153,6 +285,11 @@ class Mission(models.Model):
                 condition=Q(event_end__gte=F("event_start")),
                 name="event_ends_after_it_starts",
                 violation_error_message="The last day of the event is before the first.",
+            ),
+            models.CheckConstraint(
+                condition=Q(event_start__gte=F("prep_start")),
+                name="preparation_starts_before_the_event",
+                violation_error_message="The preparation starts after the event.",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["PREP", "TRAINING", "EVENT_ACTIVE", "MISSION_COMPLETE"]),
@@ -175,6 +312,11 @@ class Mission(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self.prep_start:
+            self.prep_start = min(self.local_date(), self.event_start)
+        super().save(*args, **options)
+
     def get_absolute_url(self) -> str:
         return reverse("missions:detail", args=[self.pk])
 
@@ -191,14 +333,41 @@ class Mission(models.Model):
                     "we can plan."
                 }
             )
-        if self.LEAST_WEEK <= self.weekly_minutes < self.daily_minutes <= self.LONGEST_DAY:
-            raise ValidationError(
-                {"daily_minutes": "This is more than your whole week. Lower it, or raise the week."}
-            )
-        if self._state.adding and self.event_end < self.local_date():
+        self._judge_time_and_limits()
+        if self.state != self.State.MISSION_COMPLETE and self.event_end < self.local_date():
             raise ValidationError(
                 {"event_end": "The event is over. Choose dates that are still to come."}
             )
+
+    def _judge_time_and_limits(self) -> None:
+        """Each by itself is right; together they must be too."""
+        problems = {}
+        if self.prep_start and self.prep_start > self.event_start:
+            problems["prep_start"] = (
+                "The preparation starts after the event. Choose an earlier day."
+            )
+        elif self.prep_start and self.event_start - self.prep_start > limits.FURTHEST:
+            problems["prep_start"] = "That is more than two years of preparation. Begin later."
+        if self.event_start - self.local_date() > limits.FURTHEST:
+            problems["event_start"] = "That is more than two years away. Choose a nearer event."
+        if not availability.problems_in_week(self.weekday_minutes) and (
+            max(self.weekday_minutes) > self.weekly_minutes >= self.LEAST_WEEK
+        ):
+            problems["weekday_minutes"] = (
+                "One day is more than your whole week. Lower it, or raise the week."
+            )
+        if self.weekly_minutes_min and self.weekly_minutes_min > self.weekly_minutes:
+            problems["weekly_minutes_min"] = "The least is more than the most."
+        if self.force_rest_readiness > self.min_readiness:
+            problems["force_rest_readiness"] = (
+                "Rest is forced before hard work stops. Make it at most the lowest readiness."
+            )
+        if self.force_rest_tsb > self.min_tsb:
+            problems["force_rest_tsb"] = (
+                "Rest is forced before hard work stops. Make it at most the lowest form."
+            )
+        if problems:
+            raise ValidationError(problems)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -206,8 +375,7 @@ class Mission(models.Model):
 
     @property
     def place(self) -> str:
-        """The time zone as people write it."""
-        return self.timezone.replace("_", " ")
+        return place_of(self.timezone)
 
     @property
     def next_morning(self) -> datetime | None:
@@ -225,12 +393,18 @@ class Mission(models.Model):
     def days_to_event(self, local_date: date) -> int:
         return (self.event_start - local_date).days
 
+    def minutes_on(self, day: date) -> int:
+        """The most minutes its tester has on a date; 0 on a blackout date."""
+        return availability.minutes_on(day, self.weekday_minutes, self.blackout_dates)
+
     def stage_on(self, local_date: date) -> Stage | None:
         return self.stages.filter(date=local_date).first()
 
     def points_total(self) -> int:
-        total: int | None = self.progress.aggregate(total=Sum("points"))["total"]
-        return total or 0
+        """The points of the stages and of the bonuses."""
+        of_stages: int | None = self.progress.aggregate(total=Sum("points"))["total"]
+        of_bonuses: int | None = self.awards.aggregate(total=Sum("points"))["total"]
+        return (of_stages or 0) + (of_bonuses or 0)
 
 
 class Stage(models.Model):
@@ -243,7 +417,7 @@ class Stage(models.Model):
     is_rest_day = models.BooleanField(default=False)
 
     class Meta:
-        ordering = ["number"]
+        ordering = ["date"]
         constraints = [
             models.UniqueConstraint(fields=["mission", "number"], name="one_stage_per_number"),
             models.UniqueConstraint(fields=["mission", "date"], name="one_stage_per_day"),
@@ -253,12 +427,61 @@ class Stage(models.Model):
         return f"stage {self.number} ({self.get_stage_type_display()})"
 
 
+class MissionMove(models.Model):
+    """One step of a mission's life: from where to where, by whom, when and why."""
+
+    mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="moves")
+    from_state = models.CharField(max_length=20, choices=Mission.State.choices)
+    to_state = models.CharField(max_length=20, choices=Mission.State.choices)
+    by = models.ForeignKey(
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: the calendar.",
+    )
+    reason = models.CharField(max_length=300)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.mission}: {self.get_from_state_display()} to {self.get_to_state_display()}"
+
+
+class MissionEdit(models.Model):
+    """A change to a live mission that moved its days: what stood before and after, to undo it.
+
+    Each side holds the values of `Mission.EDITABLE_FIELDS` and `stages`, as JSON.
+    """
+
+    mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="edits")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    before = models.JSONField()
+    after = models.JSONField()
+    at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.mission}, changed {self.at:%Y-%m-%d %H:%M}"
+
+
 class EventProgress(models.Model):
-    """A stage as it was ridden: the mode, the points it earned and the ride that counted."""
+    """A stage as it was ridden: the mode, the points it earned and the ride that counted.
+
+    `ride_mode` is what it counts as; `classified_as` what the ride's numbers said, which its
+    tester may have appealed against.
+    """
 
     mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="progress")
     stage = models.OneToOneField(Stage, on_delete=models.CASCADE, related_name="progress")
     ride_mode = models.CharField(max_length=10, choices=RideMode.choices)
+    classified_as = models.CharField(max_length=10, choices=RideMode.choices)
     points = models.PositiveSmallIntegerField()
     ride_key = models.CharField(
         max_length=140, blank=True, help_text="Source and number of the ride that counted."
@@ -272,3 +495,50 @@ class EventProgress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.ride_mode}, {self.points} points"
+
+
+class Appeal(models.Model):
+    """A tester's word against how a ride was classified; it holds for that ride alone."""
+
+    progress = models.ForeignKey(EventProgress, on_delete=models.CASCADE, related_name="appeals")
+    ride_key = models.CharField(max_length=140)
+    from_mode = models.CharField(max_length=10, choices=RideMode.choices)
+    to_mode = models.CharField(max_length=10, choices=RideMode.choices)
+    classified_as = models.CharField(
+        max_length=10, choices=RideMode.choices, help_text="What the ride's numbers said then."
+    )
+    reason = models.CharField(max_length=300)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.progress.stage}: {self.from_mode} to {self.to_mode}"
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Back to what the ride's numbers said is no appeal any more."""
+        return self.to_mode == self.classified_as
+
+
+class BonusAward(models.Model):
+    """A bonus of the game that is earned, and the stage it was earned with."""
+
+    mission = models.ForeignKey(Mission, on_delete=models.CASCADE, related_name="awards")
+    name = models.CharField(max_length=40)
+    points = models.PositiveSmallIntegerField()
+    progress = models.ForeignKey(
+        EventProgress, on_delete=models.SET_NULL, null=True, blank=True, related_name="awards"
+    )
+    awarded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["awarded_at", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["mission", "name"], name="one_award_per_bonus"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.points} points"

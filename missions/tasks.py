@@ -10,4 +10,4 @@ def sweep() -> None:
     """Move the missions whose event has begun or ended; each zone has its own midnight."""
     now = timezone.now()
     for mission in Mission.objects.overtaken(now).select_related("owner"):
-        lifecycle.keep_time(mission, local_date=mission.local_date(now), now=now)
+        lifecycle.keep_time(mission, now=now)

@@ -16,10 +16,12 @@ from social_django.models import UserSocialAuth
 
 from accounts import artifacts, audit, invitations, tokens
 from accounts.models import Artifact, AuditEvent, DataExport, Ftp, User
-from coach.models import Incident, MissionRun, ModelCall
+from coach.models import Incident, MissionDraft, MissionRun, ModelCall, Reflection
 from connections import apple_uploads
 from connections.models import Connection, DailySample, Source, SyncAttempt
-from missions import progress
+from missions import progress, undo
+from missions.models import Appeal, BonusAward, MissionEdit, MissionMove, RideMode
+from missions.progress import StageRidden
 from notifications import outbox
 from notifications.mail import Mail
 from notifications.models import Notification
@@ -87,7 +89,19 @@ def _sources(user: User, strava: dict[str, Any]) -> None:
 def _missions(user: User) -> None:
     mission = factories.mission(user)
     stage = mission.stages.all()[0]
-    progress.settle(mission, stage, None)
+    ridden = StageRidden(RideMode.GC, "strava:1", NOW)
+    settled = progress.settle(mission, stage, ridden, now=NOW)
+    Appeal.objects.create(
+        progress=settled, from_mode="gc", to_mode="breakaway", reason="I was ahead.", by=user
+    )
+    BonusAward.objects.create(mission=mission, name="consecutive_5", points=5, progress=settled)
+    MissionMove.objects.create(
+        mission=mission, from_state="PREP", to_state="TRAINING", by=user, reason="Started."
+    )
+    stands = undo.written(mission)
+    MissionEdit.objects.create(mission=mission, by=user, before=stands, after=stands)
+    MissionDraft.objects.create(user=user, survey={"event_name": "Tour"})
+    Reflection.objects.create(mission=mission)
     run = MissionRun.objects.create(
         mission=mission,
         local_date=TODAY,

@@ -31,6 +31,7 @@ def mission(owner: User, **fields: Any) -> Mission:
         "name": "Tour of the Valleys",
         "mission_type": Mission.Type.ROAD_STAGE_RACE,
         "state": Mission.State.TRAINING,
+        "prep_start": min(TODAY - timedelta(days=60), fields.get("event_start", TODAY)),
         "event_start": TODAY + timedelta(days=30),
         "event_end": TODAY + timedelta(days=34),
         "timezone": owner.timezone,

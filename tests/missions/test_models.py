@@ -44,11 +44,19 @@ def faults(mission: Mission) -> dict[str, list[str]]:
 def test_mission_has_the_defaults_of_the_form(tester: User) -> None:
     mission = new(tester)
 
-    assert (mission.state, mission.send_time, mission.weekly_minutes, mission.daily_minutes) == (
-        *("PREP", time(6, 0)),
-        *(420, 90),
-    )
-    assert (mission.min_readiness, mission.min_tsb) == (70, -15)
+    assert (mission.state, mission.send_time, mission.weekly_minutes) == ("PREP", time(6, 0), 420)
+    assert mission.weekday_minutes == [90] * 7
+    assert {name: getattr(mission, name) for name in Mission.LIMITS} == {
+        "min_readiness": 70,
+        "min_tsb": -15,
+        "force_rest_readiness": 60,
+        "force_rest_tsb": -20,
+        "max_ramp_rate": 8,
+        "max_consecutive_hard_days": 2,
+        "max_hard_sessions_per_week": 3,
+        "max_rhr": None,
+        "max_zone": None,
+    }
     assert mission.points_schema["mtn_itt"] == {"gc": 6, "breakaway": 9}
 
 
@@ -81,14 +89,45 @@ def test_mission_has_the_defaults_of_the_form(tester: User) -> None:
             {"weekly_minutes": ["Ensure this value is greater than or equal to 60."]},
         ),
         (
-            {"daily_minutes": 721},
-            {"daily_minutes": ["Ensure this value is less than or equal to 720."]},
+            {"weekday_minutes": [90] * 6 + [721]},
+            {"weekday_minutes": ["The minutes on Sunday must be 0, or from 20 to 720."]},
+        ),
+        (
+            {"weekday_minutes": [0] * 7},
+            {"weekday_minutes": ["Leave at least one day of the week with time to ride."]},
+        ),
+        (
+            {"blackout_dates": ["2026-07-10", "2026-02-30"]},
+            {
+                "blackout_dates": [
+                    "“2026-02-30” is not a date. Write it as year-month-day: 2026-08-15."
+                ]
+            },
+        ),
+        (
+            {"targets": {"long_ride_minutes": 10}},
+            {"targets": ["The target long ride minutes must be a whole number from 20 to 720."]},
+        ),
+        (
+            {"targets": {"watts": 10}},
+            {
+                "targets": [
+                    "The targets are: ctl, long_ride_minutes, climb_minutes, threshold_minutes."
+                ]
+            },
+        ),
+        (
+            {"prep_start": TODAY + timedelta(days=1)},
+            {"prep_start": ["The preparation starts after the event. Choose an earlier day."]},
         ),
         (
             {"min_readiness": 101},
             {"min_readiness": ["Ensure this value is less than or equal to 100."]},
         ),
-        ({"min_tsb": -61}, {"min_tsb": ["Ensure this value is greater than or equal to -60."]}),
+        (
+            {"min_tsb": -61, "force_rest_tsb": -61},
+            {"min_tsb": ["Ensure this value is greater than or equal to -60."]},
+        ),
         (
             {"points_schema": {"flat": 5}},
             {
@@ -119,10 +158,23 @@ def test_event_is_over_when_its_last_day_is_over_there(
 
 
 @time_machine.travel(NOW, tick=False)
-def test_stored_mission_may_be_changed_after_its_event(tester: User) -> None:
-    mission = factories.mission(tester, event_start=date(2026, 6, 1), event_end=date(2026, 6, 3))
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (
+            State.TRAINING,
+            {"event_end": ["The event is over. Choose dates that are still to come."]},
+        ),
+        (State.MISSION_COMPLETE, {}),
+    ],
+)
+def test_event_of_a_mission_that_is_not_complete_is_still_to_come(
+    tester: User, state: State, told: dict[str, list[str]]
+) -> None:
+    days = {"event_start": date(2026, 6, 1), "event_end": date(2026, 6, 3)}
+    mission = factories.mission(tester, state=state, **days)
 
-    assert faults(mission) == {}
+    assert faults(mission) == told
 
 
 @pytest.mark.parametrize(
@@ -267,11 +319,31 @@ def test_next_morning_is_none_after_the_last_day_of_the_event(
 
 
 def test_ride_longer_than_the_whole_week_is_refused(tester: User) -> None:
-    mission = new(tester, weekly_minutes=100, daily_minutes=200)
+    mission = new(tester, weekly_minutes=100, weekday_minutes=[0] * 6 + [200])
 
-    with pytest.raises(ValidationError) as refused:
+    with time_machine.travel(NOW, tick=False):
+        told = faults(mission)
+
+    assert told == {
+        "weekday_minutes": ["One day is more than your whole week. Lower it, or raise the week."]
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"event_start": date(9999, 12, 30), "event_end": date(9999, 12, 31)}, "event_start"),
+        ({"prep_start": date(1, 1, 1)}, "prep_start"),
+    ],
+)
+def test_event_and_preparation_are_at_most_two_years_away(
+    tester: User, changes: dict[str, date], field: str
+) -> None:
+    mission = factories.mission(tester)
+    for name, value in changes.items():
+        setattr(mission, name, value)
+
+    with pytest.raises(ValidationError) as refusal:
         mission.full_clean()
 
-    assert refused.value.message_dict == {
-        "daily_minutes": ["This is more than your whole week. Lower it, or raise the week."]
-    }
+    assert field in refusal.value.message_dict
