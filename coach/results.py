@@ -2,26 +2,38 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, F, OuterRef, Q
+
 from coach.scored import settle_stages
 from connections import readings, sync
-from missions import schedule
-from missions.models import Mission
+from missions import progress, schedule
+from missions.models import Mission, Stage
 
 SETTLE_EVENT = "coach.settle_event"
-# For so long a ride may still arrive; what is open then stays unknown.
+# For so long a ride is waited for; what is open then is unknown.
 PATIENCE = timedelta(days=3)
 BETWEEN_READINGS = timedelta(hours=1)
+BETWEEN_LATE_READINGS = timedelta(days=1)
 
 
 def unsettled(now: datetime) -> list[Mission]:
-    """Events that ended lately and have an open stage, once the morning after them has come."""
+    """Events that ended lately, once the morning after them has come.
+
+    One with an open stage is looked at again and again, the others to see if anything changed.
+    """
+    open_stages = Stage.objects.filter(
+        mission=OuterRef("pk"), is_rest_day=False, progress__isnull=True
+    )
+    is_lately = Q(event_end__gte=(now - PATIENCE).date())
     over = Mission.objects.filter(
+        Q(results_read_at=None)
+        | Q(results_read_at__lte=now - BETWEEN_LATE_READINGS)
+        | (is_lately & (Q(results_read_at__lte=now - BETWEEN_READINGS) | Exists(open_stages))),
         state=Mission.State.MISSION_COMPLETE,
-        event_end__gte=(now - PATIENCE).date(),
+        imported_from="",
+        event_end__gte=(now - progress.OPEN_FOR).date(),
         owner__health_consent_at__isnull=False,
-        stages__progress__isnull=True,
-        stages__is_rest_day=False,
-    ).distinct()
+    ).order_by(F("results_read_at").asc(nulls_first=True))
     return [
         mission
         for mission in over
@@ -31,8 +43,10 @@ def unsettled(now: datetime) -> list[Mission]:
 
 def settle(mission: Mission, now: datetime) -> None:
     """Read the sources once more, at most once an hour, and write the outcomes they tell."""
+    Mission.objects.filter(pk=mission.pk).update(results_read_at=now)
     for connection in mission.owner.connections.all():
         if not connection.attempts.filter(started_at__gt=now - BETWEEN_READINGS).exists():
             sync.sync(connection, now)
     local_date = mission.local_date(now)
-    settle_stages(mission, readings.gather(mission.owner, local_date), local_date=local_date)
+    gathered = readings.gather(mission.owner, local_date)
+    settle_stages(mission, gathered, local_date=local_date, now=now)

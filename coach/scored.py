@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 
 from accounts.models import Ftp, User
 from coach.classify import ride_mode, ride_that_counts
 from coach.physiology.days import UNKNOWN, Day, DayRide, day_of
-from coach.physiology.duplicates import Recording, without_duplicates
+from coach.physiology.duplicates import Recording, is_same_ride, without_duplicates
 from coach.physiology.load import Athlete, Sex
 from coach.physiology.scoring import Effort, RideLoad, score_ride
+from connections.coverage import Coverage
 from connections.models import Ride
 from connections.readings import Readings
 from missions import progress
-from missions.models import Mission
+from missions.models import Mission, Stage
 
 # Without a power stream a whole ride at this intensity factor stands for a hard one.
 HARD_RIDE_IF = 0.85
@@ -91,21 +93,63 @@ def last_read_on(user: User, readings: Readings) -> date | None:
     return readings.rides_known_until or (user.local_date(read_at) if read_at else None)
 
 
-def settle_stages(mission: Mission, readings: Readings, *, local_date: date) -> None:
-    """Write the outcome of every stage whose day is over, from the rides of that day.
+def settle_stages(mission: Mission, readings: Readings, *, local_date: date, now: datetime) -> None:
+    """Write what the rides of its day make of every stage whose day is over, again if need be.
 
-    Without a ride it was missed only if its whole day was told; else it stays open.
+    Without a ride a stage was missed only if its whole day was told; else it stays as it is.
     """
+    if mission.imported_from:
+        return
     scored = {one.ride.pk: one for one in score(mission.owner, readings)}
+    known = {ride_key(ride): ride for ride in readings.rides}
     last_told = _last_told(mission, readings)
-    for stage in progress.unsettled_stages(mission, before=local_date):
-        counting = ride_that_counts(
-            [one.ride for one in scored.values() if ridden_on(mission, one.ride) == stage.date]
+    coverage = Coverage.of(mission.owner)
+    # A mission that was deleted meanwhile has no stages any more.
+    with suppress(Mission.DoesNotExist), progress.held(mission, now) as stored:
+        past = list(progress.past_stages(stored, before=local_date))
+        counted = {row.ride_key: row.stage_id for row in map(progress.outcome_of, past) if row}
+        for stage in past:
+            # A ride that counts stays with its stage, also when the event moves to another zone.
+            counting = ride_that_counts(
+                [
+                    one.ride
+                    for one in scored.values()
+                    if counted.get(ride_key(one.ride), stage.pk) == stage.pk
+                    and (ride_key(one.ride) in counted or ridden_on(stored, one.ride) == stage.date)
+                ]
+            )
+            if not _may_change(stage, counting, known, coverage, now):
+                continue
+            if counting is not None:
+                progress.write(stored, stage, _ridden(scored[counting.pk]), now)
+            elif last_told is not None and stage.date < last_told:
+                progress.write(stored, stage, None, now)
+
+
+def _may_change(
+    stage: Stage,
+    counting: Ride | None,
+    known: dict[str, Ride],
+    coverage: Coverage,
+    now: datetime,
+) -> bool:
+    """Whether the rides that are here now say more than those the stage was settled from."""
+    row = progress.outcome_of(stage)
+    if row is None or not row.ride_key:
+        return True
+    ride = known.get(row.ride_key)
+    if ride is None:
+        return coverage.would_have_told(
+            row.ride_key.partition(":")[0],
+            of=datetime.combine(stage.date, time.min, tzinfo=stage.mission.zone),
+            since=row.settled_at,
+            now=now,
         )
-        if counting is not None:
-            progress.settle(mission, stage, _ridden(scored[counting.pk]))
-        elif last_told is not None and stage.date < last_told:
-            progress.settle(mission, stage, None)
+    # The better record of the very ride that counts already is no other ride.
+    is_its_twin = counting not in (None, ride) and is_same_ride(
+        _recording(ride), _recording(counting)
+    )
+    return not is_its_twin
 
 
 def ridden_on(mission: Mission, ride: Ride) -> date:
@@ -121,10 +165,14 @@ def _last_told(mission: Mission, readings: Readings) -> date | None:
     return last_read - timedelta(days=1)
 
 
+def ride_key(ride: Ride) -> str:
+    return f"{ride.source}:{ride.external_id}"
+
+
 def _ridden(one: ScoredRide) -> progress.StageRidden:
     return progress.StageRidden(
         ride_mode=ride_mode(one.ride, one.load),
-        ride_key=f"{one.ride.source}:{one.ride.external_id}",
+        ride_key=ride_key(one.ride),
         completed_at=one.ride.ended_at,
     )
 

@@ -1,15 +1,17 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Ftp, User
 from coach.physiology.days import UNKNOWN
 from coach.scored import ScoredRide, days_of, last_read_on, score, settle_stages
 from connections import readings
-from connections.models import Ride, Source
+from connections.models import Connection, Ride, Source
 from connections.readings import Readings
-from missions.models import EventProgress, Mission
+from missions.appeals import appeal
+from missions.models import EventProgress, Mission, RideMode
 from tests import factories
 from tests.factories import NOW, TODAY
 
@@ -197,7 +199,7 @@ def test_settle_stages_writes_how_each_past_stage_was_ridden(event: Mission) -> 
     )
     factories.ride(event.owner, TODAY, started_at=NOW - timedelta(hours=2), external_id="14")
 
-    settle_stages(event, read(event.owner), local_date=TODAY)
+    settle_stages(event, read(event.owner), local_date=TODAY, now=NOW)
 
     assert settled(event) == [
         (1, "breakaway", 8, "strava:11", hard.ended_at),
@@ -210,27 +212,166 @@ def test_settle_stages_calls_a_stage_missed_only_when_its_whole_day_was_told(
 ) -> None:
     factories.connection(event.owner, last_success_at=NOW - timedelta(days=1))
 
-    settle_stages(event, read(event.owner), local_date=TODAY)
+    settle_stages(event, read(event.owner), local_date=TODAY, now=NOW)
 
     assert settled(event) == [(1, "rest", 0, "", None)]
 
 
 def test_settle_stages_leaves_every_stage_open_without_any_source(event: Mission) -> None:
-    settle_stages(event, read(event.owner), local_date=TODAY)
+    settle_stages(event, read(event.owner), local_date=TODAY, now=NOW)
 
     assert settled(event) == []
 
 
-def test_settle_stages_again_changes_nothing(event: Mission) -> None:
-    factories.connection(event.owner, last_success_at=NOW)
-    settle_stages(event, read(event.owner), local_date=TODAY)
-    before = list(EventProgress.objects.values())
-    factories.ride(event.owner, YESTERDAY)
+# --- settled again ------------------------------------------------------------------------------
 
-    settle_stages(event, read(event.owner), local_date=TODAY)
+HOUR = timedelta(hours=1)
+LATER = NOW + HOUR
+
+
+@pytest.fixture
+def ridden(event: Mission) -> Mission:
+    """The event with its first stage ridden, its third missed, and a source that was read later."""
+    connection = factories.connection(event.owner, last_success_at=NOW)
+    factories.ride(event.owner, ago(3), external_id="11", np_w=180.0)
+    settle_stages(event, read(event.owner), local_date=TODAY, now=NOW)
+    Connection.objects.filter(pk=connection.pk).update(
+        connected_at=NOW - timedelta(days=30), last_success_at=LATER
+    )
+    assert counted(event) == {1: ("breakaway", "strava:11"), 3: ("rest", "")}
+    return event
+
+
+def counted(mission: Mission) -> dict[int, tuple[str, str]]:
+    rows = mission.progress.select_related("stage")
+    return {row.stage.number: (row.ride_mode, row.ride_key) for row in rows}
+
+
+def settle_again(mission: Mission, now: datetime = LATER) -> dict[int, tuple[str, str]]:
+    settle_stages(mission, read(mission.owner), local_date=TODAY, now=now)
+    return counted(mission)
+
+
+def test_settle_stages_again_changes_nothing(
+    ridden: Mission, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    before = list(EventProgress.objects.values())
+    gathered = read(ridden.owner)
+
+    # The FTPs, the connections; the transaction, the mission, its stages; for the bonuses its
+    # stages and awards.
+    with django_assert_num_queries(8):
+        settle_stages(ridden, gathered, local_date=TODAY, now=LATER)
 
     assert list(EventProgress.objects.values()) == before
-    assert len(before) == 2
+
+
+def test_ride_that_comes_late_is_counted(ridden: Mission) -> None:
+    factories.ride(ridden.owner, YESTERDAY, external_id="13")
+
+    assert settle_again(ridden)[3] == ("gc", "strava:13")
+
+
+def test_longer_ride_of_the_day_replaces_the_shorter(ridden: Mission) -> None:
+    morning = datetime.combine(ago(3), time(6), tzinfo=UTC)
+    factories.ride(ridden.owner, ago(3), external_id="12", started_at=morning, duration_s=3_601)
+
+    assert settle_again(ridden)[1] == ("gc", "strava:12")
+
+
+def test_shorter_ride_that_comes_late_changes_nothing(ridden: Mission) -> None:
+    morning = datetime.combine(ago(3), time(6), tzinfo=UTC)
+    factories.ride(ridden.owner, ago(3), external_id="12", started_at=morning, duration_s=3_599)
+
+    assert settle_again(ridden)[1] == ("breakaway", "strava:11")
+
+
+def test_ride_that_its_source_has_no_more_makes_its_stage_missed(ridden: Mission) -> None:
+    Ride.objects.all().delete()
+
+    assert settle_again(ridden)[1] == ("rest", "")
+
+
+def test_ride_that_its_source_has_no_more_gives_way_to_the_next(ridden: Mission) -> None:
+    Ride.objects.all().delete()
+    factories.ride(ridden.owner, ago(3), external_id="12", duration_s=2_000)
+
+    assert settle_again(ridden)[1] == ("gc", "strava:12")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"last_success_at": NOW}, {"last_error": "Strava did not answer."}, {"state": "broken"}],
+    ids=["not read since", "failing", "broken"],
+)
+def test_ride_that_is_gone_without_its_source_s_word_stays_counted(
+    ridden: Mission, fields: dict[str, Any]
+) -> None:
+    Connection.objects.update(**fields)
+    Ride.objects.all().delete()
+    # Another ride of that day is no reason either: it may well be the shorter one.
+    factories.ride(ridden.owner, ago(3), external_id="12", source=Source.APPLE)
+
+    assert settle_again(ridden)[1] == ("breakaway", "strava:11")
+
+
+def test_ride_that_was_purged_stays_counted(ridden: Mission) -> None:
+    Ride.objects.all().delete()
+
+    assert settle_again(ridden, LATER + timedelta(days=8))[1] == ("breakaway", "strava:11")
+
+
+def test_ride_of_a_source_that_is_disconnected_stays_counted(ridden: Mission) -> None:
+    ridden.owner.connections.all().delete()
+    Ride.objects.all().delete()
+
+    assert settle_again(ridden)[1] == ("breakaway", "strava:11")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({"np_w": 150.0}, ("gc", "strava:11")),
+        ({"duration_s": 1_700}, ("rest", "")),
+        ({"sport": "Run"}, ("rest", "")),
+    ],
+)
+def test_ride_that_its_rider_mended_is_judged_anew(
+    ridden: Mission, change: dict[str, Any], outcome: tuple[str, str]
+) -> None:
+    Ride.objects.update(**change)
+
+    assert settle_again(ridden)[1] == outcome
+
+
+def test_better_record_of_the_ride_that_counts_is_no_other_ride(ridden: Mission) -> None:
+    """The phone's record came first; the one with power is preferred, but an appeal must hold."""
+    Ride.objects.update(source=Source.APPLE, has_power_meter=False, np_w=None)
+    EventProgress.objects.filter(ride_key="strava:11").update(ride_key="apple:11", ride_mode="gc")
+    factories.ride(ridden.owner, ago(3), external_id="12", np_w=180.0)
+
+    assert settle_again(ridden)[1] == ("gc", "apple:11")
+
+
+def test_appeal_holds_until_another_ride_counts(ridden: Mission) -> None:
+    appeal(ridden, 1, to=RideMode.GC, reason="I sat in.", by=ridden.owner, now=NOW)
+    assert settle_again(ridden)[1] == ("gc", "strava:11")
+
+    morning = datetime.combine(ago(3), time(6), tzinfo=UTC)
+    factories.ride(
+        *(ridden.owner, ago(3)), external_id="12", started_at=morning, duration_s=4_000, np_w=180.0
+    )
+
+    assert settle_again(ridden)[1] == ("breakaway", "strava:12")
+
+
+def test_imported_mission_is_never_settled(event: Mission) -> None:
+    Mission.objects.update(imported_from="tour.toml")
+    factories.connection(event.owner, last_success_at=NOW)
+    factories.ride(event.owner, ago(3))
+    event.refresh_from_db()
+
+    assert settle_again(event) == {}
 
 
 def test_stage_in_another_zone_is_settled_from_the_day_it_was_ridden_there(tester: User) -> None:
@@ -246,6 +387,59 @@ def test_stage_in_another_zone_is_settled_from_the_day_it_was_ridden_there(teste
     factories.ride(tester, stage_day.date(), started_at=stage_day)
     factories.connection(tester, last_success_at=NOW)
 
-    settle_stages(mission, read(tester), local_date=TODAY)
+    settle_stages(mission, read(tester), local_date=TODAY, now=NOW)
 
     assert list(EventProgress.objects.values_list("stage__number", "ride_mode")) == [(1, "gc")]
+
+
+def test_ride_that_counts_stays_with_its_stage_when_the_event_moves_to_another_zone(
+    tester: User,
+) -> None:
+    """Seven in the evening in Los Angeles is the next morning in Paris."""
+    mission = factories.mission(
+        tester,
+        state=Mission.State.EVENT_ACTIVE,
+        timezone="America/Los_Angeles",
+        event_start=ago(3),
+        event_end=TODAY,
+    )
+    for days in (3, 2):
+        started_at = datetime.combine(ago(days - 1), time(2), tzinfo=UTC)
+        factories.ride(tester, ago(days - 1), started_at=started_at, external_id=str(days))
+    factories.connection(tester, last_success_at=NOW)
+    before = settle_again(mission, NOW)
+    assert before == {1: ("gc", "strava:3"), 2: ("gc", "strava:2")}
+
+    Mission.objects.update(timezone="Europe/Paris")
+    mission.refresh_from_db()
+
+    assert settle_again(mission).items() >= before.items()
+
+
+@pytest.mark.parametrize("days", [2, 20])
+def test_settle_stages_whose_rides_are_gone_costs_the_same_for_few_and_for_many(
+    tester: User, days: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    mission = factories.mission(
+        tester, state=Mission.State.EVENT_ACTIVE, event_start=ago(days), event_end=TODAY
+    )
+    connection = factories.connection(tester, last_success_at=NOW)
+    for number in range(1, days + 1):
+        factories.ride(tester, ago(number), external_id=str(number))
+    settle_stages(mission, read(tester), local_date=TODAY, now=NOW)
+    Ride.objects.all().delete()
+    Connection.objects.filter(pk=connection.pk).update(last_success_at=NOW)
+
+    with django_assert_num_queries(13):
+        settle_stages(mission, read(tester), local_date=TODAY, now=LATER)
+
+    assert mission.progress.filter(ride_mode="gc").count() == days
+
+
+def test_mission_that_is_deleted_meanwhile_is_not_settled(ridden: Mission) -> None:
+    gathered = read(ridden.owner)
+    Mission.objects.all().delete()
+
+    settle_stages(ridden, gathered, local_date=TODAY, now=LATER)
+
+    assert EventProgress.objects.count() == 0

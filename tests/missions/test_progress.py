@@ -1,12 +1,16 @@
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import User
-from missions import progress
-from missions.models import EventProgress, Mission, RideMode, Stage, StageType
+from missions import editing, progress
+from missions.appeals import appeal
+from missions.changes import Day
+from missions.models import EventProgress, Mission, RideMode, StageType
 from missions.progress import StageRidden
 from tests import factories
 from tests.factories import NOW, TODAY
@@ -15,6 +19,8 @@ from tests.threads import at_once
 pytestmark = pytest.mark.django_db
 
 BREAKAWAY = StageRidden(RideMode.BREAKAWAY, "strava:77", NOW)
+GC = replace(BREAKAWAY, ride_mode=RideMode.GC)
+LONGER = StageRidden(RideMode.GC, "strava:78", NOW)
 
 
 @pytest.fixture
@@ -118,7 +124,7 @@ def test_event_that_begins_a_day_later_counts_its_stages_anew(event: Mission) ->
 
 
 def test_changed_dates_leave_a_settled_stage_alone(event: Mission) -> None:
-    settled = progress.settle(event, event.stages.get(number=1), BREAKAWAY)
+    settled = settle(event, 1, BREAKAWAY)
     event.event_end += timedelta(days=1)
 
     progress.plan_stages(event)
@@ -141,106 +147,261 @@ def test_plan_leaves_the_stages_of_others_alone(event: Mission, stranger: User) 
 # --- the outcome -------------------------------------------------------------------------------
 
 
+def settle(mission: Mission, number: int, ridden: StageRidden | None) -> EventProgress:
+    return progress.settle(mission, mission.stages.get(number=number), ridden, now=NOW)
+
+
+def kept(mission: Mission) -> tuple[list[Any], list[Any]]:
+    """Every column of the outcomes and of the awards."""
+    return list(mission.progress.values()), list(mission.awards.values())
+
+
+def awards(mission: Mission) -> list[tuple[Any, ...]]:
+    rows = mission.awards.select_related("progress__stage")
+    return [(row.name, row.points, row.progress and row.progress.stage.number) for row in rows]
+
+
 def test_settled_stage_has_its_mode_its_points_and_its_ride(event: Mission) -> None:
-    stage = event.stages.get(number=2)
+    row = settle(event, 2, BREAKAWAY)
 
-    row = progress.settle(event, stage, BREAKAWAY)
-
-    assert (row.mission, row.stage) == (event, stage)
-    assert (row.ride_mode, row.points, row.ride_key, row.completed_at) == (
-        *("breakaway", 15, "strava:77"),
-        NOW,
+    assert (row.mission, row.stage) == (event, event.stages.get(number=2))
+    assert (row.ride_mode, row.classified_as, row.points, row.ride_key) == (
+        *("breakaway", "breakaway", 15),
+        "strava:77",
     )
+    assert (row.completed_at, row.settled_at) == (NOW, NOW)
     assert event.points_total() == 15
 
 
 def test_stage_without_a_ride_is_missed_and_worth_nothing(event: Mission) -> None:
-    row = progress.settle(event, event.stages.get(number=1), None)
+    row = settle(event, 1, None)
 
     assert (row.ride_mode, row.points, row.ride_key, row.completed_at) == ("rest", 0, "", None)
 
 
 def test_stage_without_a_price_is_worth_nothing(event: Mission) -> None:
-    event.points_schema = {"flat": {"gc": 5, "breakaway": 8}}
+    Mission.objects.update(points_schema={"flat": {"gc": 5, "breakaway": 8}})
 
-    row = progress.settle(event, event.stages.get(number=2), BREAKAWAY)
+    row = settle(event, 2, BREAKAWAY)
 
     assert (row.ride_mode, row.points) == ("breakaway", 0)
 
 
-def test_stage_settled_again_keeps_its_first_outcome(event: Mission) -> None:
-    stage = event.stages.get(number=1)
-    first = progress.settle(event, stage, None)
+def test_stage_settled_again_as_it_was_is_not_written(event: Mission) -> None:
+    for number, ridden in ((1, None), (2, BREAKAWAY)):
+        settle(event, number, ridden)
+    before = kept(event)
 
-    second = progress.settle(event, stage, BREAKAWAY)
+    later = NOW + timedelta(hours=1)
+    progress.settle(event, event.stages.get(number=1), None, now=later)
+    progress.settle(event, event.stages.get(number=2), BREAKAWAY, now=later)
 
-    assert second == first
-    assert (second.ride_mode, event.points_total()) == ("rest", 0)
+    assert kept(event) == before
 
 
-@pytest.mark.django_db(transaction=True)
-def test_stage_settled_at_once_by_two_is_awarded_once() -> None:
-    mission = factories.mission(factories.tester(), event_start=TODAY, event_end=TODAY)
-    stage = mission.stages.get()
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        (None, BREAKAWAY, ("breakaway", 8, "strava:77", NOW)),
+        (BREAKAWAY, LONGER, ("gc", 5, "strava:78", NOW)),
+        (BREAKAWAY, None, ("rest", 0, "", None)),
+        # The same ride with other numbers, for its rider mended it.
+        (BREAKAWAY, replace(BREAKAWAY, ride_mode=RideMode.GC), ("gc", 5, "strava:77", NOW)),
+    ],
+    ids=["late", "longer", "deleted", "mended"],
+)
+def test_stage_settled_anew_has_its_new_outcome(
+    event: Mission,
+    first: StageRidden | None,
+    second: StageRidden | None,
+    outcome: tuple[Any, ...],
+) -> None:
+    settle(event, 1, first)
+    later = NOW + timedelta(hours=1)
 
-    rows = at_once(*[partial(progress.settle, mission, stage, BREAKAWAY)] * 4)
+    row = progress.settle(event, event.stages.get(number=1), second, now=later)
 
-    assert len(set(rows)) == 1
-    assert mission.points_total() == 8
+    row.refresh_from_db()
+    assert (row.ride_mode, row.points, row.ride_key, row.completed_at) == outcome
+    assert row.settled_at == later
+    assert EventProgress.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("ridden", "counts_as"),
+    [
+        (BREAKAWAY, ("gc", "breakaway")),
+        (replace(BREAKAWAY, ride_mode=RideMode.STEADY), ("gc", "steady")),
+        (replace(BREAKAWAY, ride_mode=RideMode.GC), ("gc", "gc")),
+        (replace(BREAKAWAY, ride_key="strava:99"), ("breakaway", "breakaway")),
+        (None, ("rest", "rest")),
+    ],
+    ids=["same ride", "same ride mended", "mended to what was said", "another ride", "no ride"],
+)
+def test_appeal_holds_as_long_as_the_same_ride_counts(
+    event: Mission, ridden: StageRidden | None, counts_as: tuple[str, str]
+) -> None:
+    settle(event, 1, BREAKAWAY)
+    appeal(event, 1, to=RideMode.GC, reason="I sat in.", by=event.owner, now=NOW)
+
+    row = settle(event, 1, ridden)
+
+    assert (row.ride_mode, row.classified_as) == counts_as
+
+
+def test_appeal_holds_when_the_numbers_agree_for_a_while(event: Mission) -> None:
+    settle(event, 1, GC)
+    appeal(event, 1, to=RideMode.BREAKAWAY, reason="I was ahead.", by=event.owner, now=NOW)
+
+    for mode in (RideMode.BREAKAWAY, RideMode.GC):
+        row = settle(event, 1, replace(GC, ride_mode=mode))
+
+    assert (row.ride_mode, row.classified_as, row.points) == ("breakaway", "gc", 8)
+
+
+def test_appeal_that_was_taken_back_holds_no_more(event: Mission) -> None:
+    settle(event, 1, BREAKAWAY)
+    for mode in (RideMode.GC, RideMode.BREAKAWAY):
+        appeal(event, 1, to=mode, reason="On second thought.", by=event.owner, now=NOW)
+
+    row = settle(event, 1, replace(BREAKAWAY, ride_mode=RideMode.STEADY))
+
+    assert row.ride_mode == "steady"
 
 
 @pytest.mark.parametrize(
     ("before", "numbers"), [(day(1), []), (day(2), [1]), (day(3), [1, 2]), (day(9), [1, 2])]
 )
-def test_unsettled_are_the_stages_of_days_that_are_over(
+def test_past_are_the_stages_of_days_that_are_over_settled_or_not(
     event: Mission, before: date, numbers: list[int]
 ) -> None:
-    assert [stage.number for stage in progress.unsettled_stages(event, before)] == numbers
+    row = settle(event, 1, BREAKAWAY)
+
+    stages = list(progress.past_stages(event, before))
+
+    assert [stage.number for stage in stages] == numbers
+    assert [progress.outcome_of(stage) for stage in stages] == [row, None][: len(numbers)]
 
 
-def test_unsettled_leaves_out_what_is_settled(event: Mission) -> None:
-    progress.settle(event, event.stages.get(number=1), BREAKAWAY)
-
-    assert [stage.number for stage in progress.unsettled_stages(event, day(3))] == [2]
+# --- the bonuses -------------------------------------------------------------------------------
 
 
-def test_standing_tells_the_points_and_each_settled_stage(event: Mission) -> None:
-    progress.settle(event, event.stages.get(number=2), BREAKAWAY)
-    progress.settle(event, event.stages.get(number=1), None)
-
-    assert progress.standing(event) == {
-        "points_total": 15,
-        "stages_total": 3,
-        "stages": [
-            {
-                "number": 1,
-                "stage_type": "flat",
-                "ride_mode": "rest",
-                "points": 0,
-                "is_completed": False,
-            },
-            {
-                "number": 2,
-                "stage_type": "mountain",
-                "ride_mode": "breakaway",
-                "points": 15,
-                "is_completed": True,
-            },
-        ],
+@pytest.fixture
+def rich(event: Mission) -> Mission:
+    """The event with a bonus for two stages in a row and one for a breakaway."""
+    event.points_schema["bonuses"] = {
+        "consecutive_2": {"threshold": 2, "points": 5},
+        "breakaway_1": {"threshold": 1, "points": 3},
     }
+    event.save()
+    return event
 
 
-@pytest.mark.parametrize("stages", [1, 21])
-def test_standing_asks_the_database_as_often_for_many_stages(
-    tester: User, stages: int, django_assert_num_queries: DjangoAssertNumQueries
+def test_bonus_is_awarded_with_the_stage_that_completed_it(rich: Mission) -> None:
+    settle(rich, 2, BREAKAWAY)
+    assert awards(rich) == [("breakaway_1", 3, 2)]
+
+    settle(rich, 1, LONGER)
+
+    assert awards(rich) == [("breakaway_1", 3, 2), ("consecutive_2", 5, 2)]
+    assert rich.points_total() == 15 + 5 + 3 + 5
+
+
+def test_bonus_that_is_earned_no_more_goes(rich: Mission) -> None:
+    settle(rich, 1, LONGER)
+    settle(rich, 2, BREAKAWAY)
+
+    settle(rich, 2, None)
+
+    assert awards(rich) == []
+    assert rich.points_total() == 5
+
+
+def test_bonus_that_another_stage_completes_now_follows_it(rich: Mission) -> None:
+    settle(rich, 2, BREAKAWAY)
+
+    settle(rich, 1, BREAKAWAY)
+
+    assert awards(rich) == [("breakaway_1", 3, 1), ("consecutive_2", 5, 2)]
+
+
+def test_bonus_has_the_points_that_stand_in_the_schema_now(rich: Mission) -> None:
+    settle(rich, 1, BREAKAWAY)
+    rich.points_schema["bonuses"]["breakaway_1"]["points"] = 30
+    rich.save()
+
+    settle(rich, 1, BREAKAWAY)
+
+    assert awards(rich) == [("breakaway_1", 30, 1)]
+
+
+def test_bonus_follows_the_plan_when_it_is_changed_and_when_that_is_undone(
+    event: Mission,
 ) -> None:
+    """The second stage of two is a mountain, too, until its rider makes it a flat one."""
+    schema = {"bonuses": {"all_mountains_breakaway": {"threshold": 2, "points": 10}}}
+    Mission.objects.update(points_schema={**event.points_schema, **schema})
+    event.stages.filter(number=1).update(stage_type=StageType.MOUNTAIN)
+    event.refresh_from_db()
+    settle(event, 1, BREAKAWAY)
+    assert awards(event) == []
+
+    easier = Day(day(2), StageType.FLAT, is_rest_day=False)
+    editing.keep(event, NOW, by=event.owner, stages=[easier])
+    assert awards(event) == [("all_mountains_breakaway", 10, 1)]
+
+    editing.take_back(event, NOW)
+    assert awards(event) == []
+
+
+def test_awards_of_an_imported_mission_stay_as_they_were_recorded(rich: Mission) -> None:
+    rich.awards.create(name="all_gc", points=25)
+    Mission.objects.update(imported_from="tour.toml")
+    rich.refresh_from_db()
+
+    progress.award(rich, NOW)
+
+    assert awards(rich) == [("all_gc", 25, None)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stage_settled_at_once_by_many_is_awarded_once() -> None:
+    schema = {
+        "flat": {"gc": 5, "breakaway": 8},
+        "bonuses": {"breakaway_1": {"threshold": 1, "points": 3}},
+    }
     mission = factories.mission(
-        tester, event_start=TODAY, event_end=TODAY + timedelta(days=stages - 1)
+        factories.tester(), event_start=TODAY, event_end=TODAY, points_schema=schema
     )
-    for stage in Stage.objects.all():
-        progress.settle(mission, stage, BREAKAWAY)
+    stage = mission.stages.get()
 
-    with django_assert_num_queries(2):
-        standing = progress.standing(mission)
+    rows = at_once(*[partial(progress.settle, mission, stage, BREAKAWAY, now=NOW)] * 4)
 
-    assert (standing["points_total"], len(standing["stages"])) == (8 * stages, stages)
+    assert len(set(rows)) == 1
+    assert awards(mission) == [("breakaway_1", 3, 1)]
+    assert mission.points_total() == 11
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stages_settled_at_once_complete_their_bonus_once() -> None:
+    """Neither sees the other's stage unless one waits for the other."""
+    schema = {
+        "flat": {"gc": 5, "breakaway": 8},
+        "bonuses": {"breakaway_3": {"threshold": 3, "points": 3}},
+    }
+    mission = factories.mission(
+        factories.tester(),
+        event_start=TODAY,
+        event_end=TODAY + timedelta(days=2),
+        points_schema=schema,
+    )
+
+    at_once(
+        *[
+            partial(progress.settle, mission, stage, BREAKAWAY, now=NOW)
+            for stage in mission.stages.all()
+        ]
+    )
+
+    assert awards(mission) == [("breakaway_3", 3, 3)]
+    assert mission.points_total() == 27
