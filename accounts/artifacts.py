@@ -98,6 +98,12 @@ def purge(now: datetime) -> int:
     return purged
 
 
+def expire(user: User, subject: UUID, now: datetime) -> int:
+    """Have the next purge delete what was kept about one mission or draft; how many files."""
+    about = Artifact.objects.filter(user=user, key__startswith=f"{user.pk}/{subject}/")
+    return about.filter(expires_at__gt=now).update(expires_at=now)
+
+
 def expired(now: datetime) -> QuerySet[Artifact]:
     return Artifact.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")
 

@@ -1,8 +1,6 @@
 """Missions as JSON; what may be changed, and when, is told by the model and by missions.editing."""
 
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -11,51 +9,40 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import parse_etags
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import generics, serializers, status
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
+from rest_framework import generics, status
 from rest_framework.exceptions import (
     ParseError,
     PermissionDenied,
     ValidationError,
 )
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import artifacts, versions
 from accounts.problems import Refusal, errors
 from accounts.sessions import signed_in
-from missions import editing, lifecycle, progress
-from missions.models import Mission, RideMode, Stage, StageType
+from accounts.versions import ETAG, IF_MATCH, IF_NONE_MATCH
+from missions import editing, lifecycle, undo
+from missions.models import Mission
+from missions.serializers import MissionSerializer, PreviewSerializer, TransitionSerializer
 
-# Made by the date alone, for everybody alike.
-BY_THE_CALENDAR = (Mission.State.EVENT_ACTIVE, Mission.State.MISSION_COMPLETE)
 CHANGED_MEANWHILE = "The mission was changed meanwhile. Fetch it again, then make your change."
-# What a tester does not write is not judged here: so does the form of the page.
-NOT_EDITABLE = {field.name for field in Mission._meta.fields} - {*Mission.EDITABLE_FIELDS}
 
-ETAG = OpenApiParameter(
-    "ETag",
-    str,
-    OpenApiParameter.HEADER,
-    response=[200, 201, 304],
-    description="This version of the mission, for `If-Match` and `If-None-Match`.",
-)
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Where to find it."
 )
-IF_MATCH = OpenApiParameter(
-    "If-Match",
+PREVIEW = OpenApiParameter(
+    "preview",
     str,
-    OpenApiParameter.HEADER,
-    description="The ETag of the version this is about, or `*`; 412 when there is a newer one.",
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description="ETags that are known; 304 when one of them still holds.",
+    enum=["true", "false"],
+    description="`true`: nothing is written; tells what the change would do to the mission's days.",
 )
 
 
@@ -63,64 +50,6 @@ class FieldLocked(ValidationError):
     """A conflict that is one field's."""
 
     status_code = status.HTTP_409_CONFLICT
-
-
-class StageSerializer(serializers.ModelSerializer[Stage]):
-    class Meta:
-        model = Stage
-        fields = ("number", "date", "stage_type", "is_rest_day")
-
-
-class MissionSerializer(serializers.ModelSerializer[Mission]):
-    """Reads a mission, or writes what a tester says onto the one it is given."""
-
-    stages = StageSerializer(many=True, read_only=True)
-    points_schema = serializers.DictField(
-        required=False, help_text="Points by stage type and ride mode, and `bonuses`."
-    )
-    points_total = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Mission
-        fields = (
-            "id",
-            "state",
-            *Mission.EDITABLE_FIELDS,
-            "stages",
-            "points_total",
-            "next_run_at",
-            "created_at",
-            "updated_at",
-        )
-        extra_kwargs = {"timezone": {"required": False, "help_text": "First your own."}}
-
-    def get_points_total(self, mission: Mission) -> int:
-        return sum(row.points for row in mission.progress.all())
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if self.instance is not None:
-            for name, value in attrs.items():
-                setattr(self.instance, name, value)
-            self.instance.full_clean(exclude=NOT_EDITABLE)
-        return attrs
-
-
-class TransitionSerializer(serializers.Serializer[Any]):
-    to = serializers.ChoiceField(choices=Mission.State.choices)
-
-
-class SettledStageSerializer(serializers.Serializer[Any]):
-    number = serializers.IntegerField()
-    stage_type = serializers.ChoiceField(choices=StageType.choices)
-    ride_mode = serializers.ChoiceField(choices=RideMode.choices)
-    points = serializers.IntegerField()
-    is_completed = serializers.BooleanField(help_text="False: missed, worth nothing.")
-
-
-class ProgressSerializer(serializers.Serializer[Any]):
-    points_total = serializers.IntegerField()
-    stages_total = serializers.IntegerField()
-    stages = SettledStageSerializer(many=True, help_text="Those that are settled.")
 
 
 class Missions(generics.ListAPIView[Mission]):
@@ -135,6 +64,7 @@ class Missions(generics.ListAPIView[Mission]):
         responses={200: MissionSerializer(many=True), **errors(401, 404)},
     )
     def get(self, request: Request) -> Response:
+        lifecycle.keep_time_of(signed_in(request), timezone.now())
         return self.list(request)
 
     @extend_schema(
@@ -165,22 +95,34 @@ class MissionView(APIView):
     def get(self, request: Request, pk: UUID) -> Response:
         own_mission(request, pk)
         answer = _answer(request, pk)
-        if answer["ETag"] in _known_versions(request):
+        if versions.is_known(request, answer["ETag"]):
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": answer["ETag"]})
         return answer
 
     @extend_schema(
         summary="Change a mission",
         request=MissionSerializer(partial=True),
-        responses={200: MissionSerializer, **errors(400, 401, 403, 404, 409, 412, 413, 415)},
-        parameters=[ETAG, IF_MATCH],
+        responses={
+            200: PolymorphicProxySerializer(
+                component_name="MissionOrPreview",
+                serializers=[MissionSerializer, PreviewSerializer],
+                resource_type_field_name=None,
+            ),
+            **errors(400, 401, 403, 404, 409, 412, 413, 415),
+        },
+        parameters=[ETAG, IF_MATCH, PREVIEW],
     )
     @transaction.atomic
     def patch(self, request: Request, pk: UUID) -> Response:
-        mission = own_mission(request, pk, hold=True)
+        mission, is_preview = own_mission(request, pk, hold=True), _is_preview(request)
         _require_match(request, pk)
-        _write(mission, request, timezone.now(), partial=True)
-        return _answer(request, pk)
+        change = _write(mission, request, timezone.now(), partial=True)
+        answer = _answer(request, pk)
+        if not is_preview:
+            return answer
+        # The preview is the change itself, so that the two cannot differ.
+        transaction.set_rollback(True)
+        return Response({"changes": change.sentences, "mission": answer.data})
 
     @extend_schema(
         summary="Delete a mission, its runs and its mornings",
@@ -189,9 +131,10 @@ class MissionView(APIView):
     )
     @transaction.atomic
     def delete(self, request: Request, pk: UUID) -> Response:
+        artifacts.hold(signed_in(request).pk)  # before the mission, as every deletion does
         mission = own_mission(request, pk, hold=True)
         _require_match(request, pk)
-        editing.remove(mission)
+        editing.remove(mission, timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -203,27 +146,42 @@ class MissionTransition(APIView):
         parameters=[ETAG],
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        mission = own_mission(request, pk)
+        mission, now = own_mission(request, pk), timezone.now()
         asked = TransitionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         to = Mission.State(asked.validated_data["to"])
-        if to in BY_THE_CALENDAR:
-            raise PermissionDenied("The calendar makes this move, on the dates of the event.")
+        reason = asked.validated_data.get("reason", "")
+        if to == Mission.State.TRAINING:
+            reason = reason or lifecycle.STARTED
         try:
-            lifecycle.advance(mission, to=to, now=timezone.now())
+            lifecycle.refuse_to_anybody_else(to, mission.owner)
+            lifecycle.advance(mission, to=to, now=now, by=mission.owner, reason=reason)
+            lifecycle.keep_time(mission, now=now)  # on its very day an event begins at once
+        except lifecycle.NotYours as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
+        except lifecycle.NoReason as refusal:
+            raise ValidationError({"reason": [str(refusal)]}) from refusal
         except lifecycle.IllegalTransition as refusal:
             raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
         return _answer(request, pk)
 
 
-class MissionProgress(APIView):
+class MissionUndo(APIView):
     @extend_schema(
-        summary="The standing of the game",
-        responses={200: ProgressSerializer, **errors(401, 404)},
+        summary="Undo the newest change of a live mission's days",
+        request=None,
+        responses={200: MissionSerializer, **errors(400, 401, 403, 404, 409, 412)},
+        parameters=[ETAG, IF_MATCH],
     )
-    def get(self, request: Request, pk: UUID) -> Response:
-        standing = progress.standing(own_mission(request, pk))
-        return Response(ProgressSerializer(standing).data)
+    @transaction.atomic
+    def post(self, request: Request, pk: UUID) -> Response:
+        mission = own_mission(request, pk, hold=True)
+        _require_match(request, pk)
+        try:
+            editing.take_back(mission, timezone.now())
+        except undo.Refused as refusal:
+            raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
+        return _answer(request, pk)
 
 
 def own_mission(request: Request, pk: UUID, *, hold: bool = False) -> Mission:
@@ -232,24 +190,38 @@ def own_mission(request: Request, pk: UUID, *, hold: bool = False) -> Mission:
     if hold:
         missions = missions.select_for_update(of=("self",))
     mission, now = get_object_or_404(missions, pk=pk), timezone.now()
-    lifecycle.keep_time(mission, local_date=mission.local_date(now), now=now)
+    lifecycle.keep_time(mission, now=now)
     return mission
 
 
 def in_full(request: Request) -> QuerySet[Mission]:
     """The tester's missions with what the serializer reads of each."""
     own = Mission.objects.owned_by(signed_in(request))
-    return own.prefetch_related("stages", "progress")
+    return own.prefetch_related("stages", "progress", "awards")
 
 
-def _write(mission: Mission, request: Request, now: datetime, *, partial: bool = False) -> None:
-    MissionSerializer(mission, data=request.data, partial=partial).is_valid(raise_exception=True)
+def _write(
+    mission: Mission, request: Request, now: datetime, *, partial: bool = False
+) -> editing.Change:
+    sent = MissionSerializer(mission, data=request.data, partial=partial)
+    sent.is_valid(raise_exception=True)
+    stages = sent.validated_data.get("stages", ())
     try:
-        editing.keep(mission, now)
+        return editing.keep(mission, now, by=signed_in(request), stages=stages)
+    except editing.Misplanned as wrong:
+        raise ValidationError({wrong.field: [str(wrong)]}) from wrong
     except editing.Locked as refusal:
         if refusal.field:
             raise FieldLocked({refusal.field: [str(refusal)]}) from refusal
         raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
+
+
+def _is_preview(request: Request) -> bool:
+    """Nothing but the two words: a slip must not write what was only to be looked at."""
+    asked = request.query_params.get("preview", "false")
+    if asked not in ("true", "false"):
+        raise ParseError("preview is either true or false.")
+    return asked == "true"
 
 
 def _answer(request: Request, pk: UUID, code: int = status.HTTP_200_OK) -> Response:
@@ -258,22 +230,9 @@ def _answer(request: Request, pk: UUID, code: int = status.HTTP_200_OK) -> Respo
     if mission is None:
         raise Http404
     told = MissionSerializer(mission).data
-    # Over all that is told: the state, the points and the next run change without `updated_at`.
-    version = sha256(JSONRenderer().render(told)).hexdigest()[:32]
-    return Response(told, status=code, headers={"ETag": f'"{version}"'})
+    return Response(told, status=code, headers={"ETag": versions.etag_of(told)})
 
 
 def _require_match(request: Request, pk: UUID) -> None:
-    """Refuse a change made from an older version than the one whose row is locked."""
-    header = request.headers.get("If-Match")
-    if header is None:
-        return
-    tags = parse_etags(header)
-    if not tags:
-        raise ParseError("If-Match takes ETags in double quotes, or *.")
-    if tags != ["*"] and _answer(request, pk)["ETag"] not in tags:
-        raise Refusal(status.HTTP_412_PRECONDITION_FAILED, CHANGED_MEANWHILE)
-
-
-def _known_versions(request: Request) -> set[str]:
-    return {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    if "If-Match" in request.headers:
+        versions.require_match(request, _answer(request, pk)["ETag"], CHANGED_MEANWHILE)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from missions import api
+from missions import api, game_api
 
 urlpatterns = [
     path("missions", api.Missions.as_view(), name="api-missions"),
@@ -10,5 +10,11 @@ urlpatterns = [
         api.MissionTransition.as_view(),
         name="api-mission-transition",
     ),
-    path("missions/<uuid:pk>/progress", api.MissionProgress.as_view(), name="api-progress"),
+    path("missions/<uuid:pk>/undo", api.MissionUndo.as_view(), name="api-mission-undo"),
+    path("missions/<uuid:pk>/progress", game_api.MissionProgress.as_view(), name="api-progress"),
+    path(
+        "missions/<uuid:pk>/stages/<int:number>/appeal",
+        game_api.StageAppeal.as_view(),
+        name="api-stage-appeal",
+    ),
 ]

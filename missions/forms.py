@@ -1,12 +1,23 @@
-import json
-from datetime import datetime
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
 from accounts.forms import TimezoneField
+from accounts.models import User
 from missions import editing
+from missions.fields import (
+    DatesField,
+    Numbers,
+    PointsField,
+    PriceTable,
+    TargetsField,
+    WeekField,
+)
 from missions.models import Mission, Stage
 
 CHANGED_MEANWHILE = (
@@ -14,31 +25,6 @@ CHANGED_MEANWHILE = (
     "typed is below, with what is stored now beside it. Save again to keep yours."
 )
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-
-class PlainDecoder(json.JSONDecoder):
-    """Says of absurd depth and of numbers without end what it says of any text that is no JSON."""
-
-    def decode(self, text: str, *_: Any) -> Any:
-        try:
-            return super().decode(text)
-        except (RecursionError, ValueError) as error:
-            raise json.JSONDecodeError("too deep or too long", text, 0) from error
-
-
-class PointsSchemaField(forms.JSONField):
-    """JSON as a person edits it: one stage type a line."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(decoder=PlainDecoder, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            lines = ",\n".join(
-                f"  {json.dumps(kind)}: {json.dumps(prices)}" for kind, prices in value.items()
-            )
-            return f"{{\n{lines}\n}}"
-        return super().prepare_value(value)
 
 
 class VersionField(forms.DateTimeField):
@@ -56,52 +42,77 @@ class VersionField(forms.DateTimeField):
 
 class MissionForm(forms.ModelForm[Mission]):
     timezone = TimezoneField()
-    points_schema = PointsSchemaField(
-        label="Points",
-        error_messages={
-            "invalid": "This cannot be read any more. Check the brackets and commas, or reload the "
-            "page to start over."
-        },
-        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text="What each kind of stage earns, ridden for the overall (gc) or in the breakaway.",
-    )
+    weekday_minutes = WeekField()
+    blackout_dates = DatesField()
+    targets = TargetsField()
+    points_schema = PointsField()
     updated_at = VersionField(required=False)
 
     class Meta:
         model = Mission
         fields = Mission.EDITABLE_FIELDS
         widgets = {
+            "prep_start": DATE,
             "event_start": DATE,
             "event_end": DATE,
             "send_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+            "restrictions": forms.Textarea(attrs={"rows": 3}),
+            "notes": forms.Textarea(attrs={"rows": 6}),
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        # Before what is typed is put into the instance.
+        self.days_before = copy(self.instance)
         self.fields["mission_type"].choices = [("", "choose one"), *Mission.Type.choices]  # type: ignore[attr-defined]
         # Stages are counted from the first day, and points hang on them once the event is on.
-        self.fields["event_start"].disabled = self.instance.state == Mission.State.EVENT_ACTIVE
+        if self.instance.state == Mission.State.EVENT_ACTIVE:
+            for name in ("event_start", "points_schema"):
+                self.fields[name].disabled = True
+                self.fields[name].help_text = "It stays now that the event has begun."
         if not self.instance._state.adding:
             self.initial["updated_at"] = self.instance.updated_at
 
-    def save(self, commit: bool = True) -> Mission:
-        """Raises what editing.keep raises; nothing is written then."""
-        mission = super().save(commit=False)
-        editing.keep(mission, timezone.now(), expected=self.cleaned_data["updated_at"])
-        return mission
+    def parts(self) -> list["Part"]:
+        limits = [self[name] for name in Mission.LIMITS]
+        return [
+            Part("Your limits", "Beyond any of them the coach gives no hard work.", limits),
+            Part("What you aim at", "", [self["targets"]]),
+            Part("The points of the game", "", [self["points_schema"]]),
+            Part("Notes", "", [self["notes"]]),
+        ]
 
-    def refuse(self, reason: editing.Locked | editing.Stale) -> None:
+    def clean_points_schema(self) -> dict[str, Any]:
+        """To name no bonuses and to name none is the same: what is stored stays."""
+        typed: dict[str, Any] = self.cleaned_data["points_schema"]
+        return typed if "points_schema" in self.changed_data else self.days_before.points_schema
+
+    def save(self, commit: bool = True) -> Mission:
+        self.keep(by=self.instance.owner)
+        return self.instance
+
+    def keep(
+        self, *, by: User, typed: Mapping[date, tuple[str, bool]] | None = None
+    ) -> editing.Change:
+        """Write the mission, with the stages typed beside it; raises what editing.keep raises."""
+        mission = super().save(commit=False)
+        stages = editing.typed_plan(mission, self.days_before, typed) if typed else []
+        expected = self.cleaned_data["updated_at"]
+        return editing.keep(mission, timezone.now(), expected, by=by, stages=stages)
+
+    def refuse(self, reason: editing.Locked | editing.Stale | editing.Misplanned) -> None:
         """Say why nothing was written, and keep what was typed."""
-        if isinstance(reason, editing.Locked):
-            self.add_error(reason.field or None, str(reason))
-        else:
+        if isinstance(reason, editing.Stale):
             self._show_what_changed(reason.current)
+        else:
+            field = getattr(reason, "field", "")
+            self.add_error(field if field in self.fields else None, str(reason))
 
     def _show_what_changed(self, current: Mission) -> None:
         self.add_error(None, CHANGED_MEANWHILE)
         now_stored = MissionForm(instance=current)
         for name in Mission.EDITABLE_FIELDS:
-            if self.cleaned_data.get(name) != getattr(current, name):
+            if name in self.cleaned_data and self.cleaned_data[name] != getattr(current, name):
                 self.add_error(name, f"Now stored: {now_stored.words_for(name)}")
         # Whoever saves again has seen the other change.
         typed = {name: self.data[name] for name in self.data}
@@ -110,9 +121,26 @@ class MissionForm(forms.ModelForm[Mission]):
     def words_for(self, name: str) -> str:
         """A stored value as the form shows it."""
         value, field = self[name].value(), self.fields[name]
+        if isinstance(field.widget, Numbers | PriceTable):
+            return field.widget.words(value)
+        if isinstance(field, forms.BooleanField):
+            return "yes" if value else "no"
         if isinstance(field, forms.ChoiceField):
             return str(dict(field.choices).get(value, value))  # type: ignore[arg-type]
-        return str(field.widget.format_value(value))
+        return str(field.widget.format_value(value) or "nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Fields that the page folds away until they are wanted, or one of them is wrong."""
+
+    title: str
+    words: str
+    fields: list[forms.BoundField]
+
+    @property
+    def is_open(self) -> bool:
+        return any(field.errors for field in self.fields)
 
 
 class StageForm(forms.ModelForm[Stage]):
@@ -125,7 +153,26 @@ class StageForm(forms.ModelForm[Stage]):
 class BaseStageFormSet(forms.BaseModelFormSet[Stage, StageForm]):
     def clean(self) -> None:
         if any(form.instance.pk is None for form in self.initial_forms):
-            raise forms.ValidationError("The stages have changed since you opened the page.")
+            raise forms.ValidationError(
+                "The days of the event were changed meanwhile. The stages below are those of now: "
+                "choose again, then save."
+            )
+
+    def typed(self) -> dict[date, tuple[str, bool]]:
+        """What was chosen for each open day, by its date when the page was opened."""
+        return {
+            form.instance.date: (form.cleaned_data["stage_type"], form.cleaned_data["is_rest_day"])
+            for form in self.initial_forms
+            if not hasattr(form.instance, "progress")
+        }
+
+    def overtaken(self) -> list[int]:
+        """The numbers of the stages that were changed here, and settled meanwhile."""
+        return [
+            form.instance.number
+            for form in self.initial_forms
+            if hasattr(form.instance, "progress") and form.has_changed()
+        ]
 
 
 StageFormSet = forms.modelformset_factory(

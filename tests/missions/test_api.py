@@ -14,9 +14,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts import tokens
 from accounts.models import User
 from missions import editing, lifecycle, progress
-from missions.models import Mission, RideMode
+from missions.models import Mission
 from missions.points import DEFAULT_POINTS_SCHEMA
-from missions.progress import StageRidden
 from tests import factories
 from tests.conftest import signed_in
 from tests.factories import NOW, TODAY
@@ -69,6 +68,7 @@ CALLS = [
     ("PATCH", "", {"name": "Mine now"}),
     ("DELETE", "", None),
     ("POST", "/transition", {"to": "TRAINING"}),
+    ("POST", "/undo", None),
     ("GET", "/progress", None),
 ]
 
@@ -143,15 +143,31 @@ def test_mission_is_told_whole(as_tester: Client, tester: User) -> None:
         "state": "TRAINING",
         "name": "Tour of the Valleys",
         "mission_type": "road_stage_race",
+        "event_style": "steady",
+        "prep_start": "2026-05-05",
         "event_start": "2026-08-03",
         "event_end": "2026-08-03",
         "timezone": "Europe/Paris",
         "send_time": "06:00:00",
+        "brief_detail": "full",
+        "is_brief_mailed": True,
+        "weekly_minutes_min": None,
         "weekly_minutes": 420,
-        "daily_minutes": 90,
+        "weekday_minutes": [90] * 7,
+        "blackout_dates": [],
+        "restrictions": "",
         "min_readiness": 70,
         "min_tsb": -15,
+        "force_rest_readiness": 60,
+        "force_rest_tsb": -20,
+        "max_ramp_rate": 8,
+        "max_consecutive_hard_days": 2,
+        "max_hard_sessions_per_week": 3,
+        "max_rhr": None,
+        "max_zone": None,
+        "targets": {},
         "points_schema": DEFAULT_POINTS_SCHEMA,
+        "notes": "",
         "stages": [{"number": 1, "date": "2026-08-03", "stage_type": "flat", "is_rest_day": False}],
         "points_total": 0,
         "next_run_at": None,
@@ -349,13 +365,150 @@ def test_of_two_changes_of_one_version_at_once_exactly_one_is_made(tester: User)
 
 def test_deleted_mission_takes_its_wake_up_along(as_tester: Client, tester: User) -> None:
     mission = factories.mission(tester, state=State.PREP)
-    lifecycle.advance(mission, to=State.TRAINING, now=NOW)
+    lifecycle.advance(
+        mission, to=Mission.State.TRAINING, now=NOW, by=mission.owner, reason="Started."
+    )
 
     answer = send(as_tester, "DELETE", of(mission))
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert not Mission.objects.exists()
     assert list(PeriodicTask.objects.values_list("enabled", flat=True)) == [False]
+
+
+# --- stages, prices, preview, undo -------------------------------------------------------------
+
+HILLY = {"date": "2026-08-04", "stage_type": "hilly", "is_rest_day": False}
+
+
+def days(mission: Mission) -> list[tuple[str, str, bool]]:
+    rows = mission.stages.values_list("date", "stage_type", "is_rest_day")
+    return [(day.isoformat(), kind, is_rest) for day, kind, is_rest in rows]
+
+
+def test_stages_that_are_sent_are_written_and_the_others_stay(
+    as_tester: Client, mission: Mission
+) -> None:
+    rest = {"date": "2026-08-05", "stage_type": "flat", "is_rest_day": True}
+
+    answer = send(as_tester, "PATCH", of(mission), {"stages": [rest, HILLY]})
+
+    assert answer.status_code == 200
+    assert answer.json()["stages"][1:3] == [{"number": 2, **HILLY}, {"number": 3, **rest}]
+    assert days(mission) == [
+        ("2026-08-03", "flat", False),
+        ("2026-08-04", "hilly", False),
+        ("2026-08-05", "flat", True),
+        ("2026-08-06", "flat", False),
+        ("2026-08-07", "flat", False),
+    ]
+
+
+def test_new_mission_is_made_with_the_stages_that_are_sent(as_tester: Client) -> None:
+    answer = send(as_tester, "POST", MISSIONS, {**ANSWERS, "stages": [HILLY]})
+
+    assert [one["stage_type"] for one in answer.json()["stages"]] == ["itt", "hilly"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "error"),
+    [
+        (
+            [{**HILLY, "date": "2026-09-01"}],
+            {"field": "stages", "message": "2026-09-01 is not a day of the event."},
+        ),
+        ([HILLY, HILLY], {"field": "stages", "message": "A day stands in the list twice."}),
+        (
+            [HILLY, {**HILLY, "stage_type": "cobbles"}],
+            {"field": "stages.1.stage_type", "message": '"cobbles" is not a valid choice.'},
+        ),
+    ],
+)
+def test_stages_that_are_wrong_are_told_and_nothing_is_written(
+    as_tester: Client, mission: Mission, stages: Any, error: dict[str, str]
+) -> None:
+    before = days(mission)
+
+    answer = send(as_tester, "PATCH", of(mission), {"name": "Shorter", "stages": stages})
+
+    assert (answer.status_code, problem(answer)["errors"]) == (400, [error])
+    assert (Mission.objects.get().name, days(mission)) == (mission.name, before)
+
+
+def test_settled_stages_and_prices_of_an_event_that_is_on_are_conflicts(
+    as_tester: Client, tester: User
+) -> None:
+    mission = factories.mission(tester, event_start=TODAY, state=State.EVENT_ACTIVE)
+    progress.settle(mission, mission.stages.all()[0], None, now=NOW)
+    settled = {**HILLY, "date": "2026-07-04"}
+    prices = {"flat": {"gc": 1, "breakaway": 2}}
+
+    answers = [
+        send(as_tester, "PATCH", of(mission), body)
+        for body in ({"stages": [settled]}, {"points_schema": prices})
+    ]
+
+    assert [(one.status_code, problem(one)["errors"]) for one in answers] == [
+        (
+            409,
+            [
+                {
+                    "field": "stages",
+                    "message": "Stage 1 is settled and can no longer be changed.",
+                }
+            ],
+        ),
+        (409, [{"field": "points_schema", "message": editing.PRICES_STAND}]),
+    ]
+    assert Mission.objects.get().points_schema == DEFAULT_POINTS_SCHEMA
+    same = {"stages": [{**settled, "stage_type": "flat"}], "points_schema": DEFAULT_POINTS_SCHEMA}
+    assert send(as_tester, "PATCH", of(mission), same).status_code == 200
+
+
+def test_preview_tells_what_the_change_would_do_and_writes_nothing(
+    as_tester: Client, mission: Mission
+) -> None:
+    before, rows = as_tester.get(of(mission)).json(), Mission.objects.values().get()
+    body = {"event_end": "2026-08-08", "stages": [HILLY], "name": "Longer"}
+
+    preview = send(as_tester, "PATCH", of(mission) + "?preview=true", body)
+
+    assert preview.status_code == 200
+    assert preview.json()["changes"] == [
+        "The event ends 1 day later: 8 August instead of 7 August.",
+        "The event has 6 days instead of 5.",
+        "A stage is added: 6 on 8 August (flat).",
+        "Stage 2, 4 August, becomes hilly instead of flat.",
+    ]
+    assert as_tester.get(of(mission)).json() == before
+    assert (Mission.objects.values().get(), mission.edits.count()) == (rows, 0)
+    saved = send(as_tester, "PATCH", of(mission), body)
+    assert saved.json() == preview.json()["mission"]
+
+
+@pytest.mark.parametrize("preview", ["1", "True", ""])
+def test_preview_that_is_misspelt_writes_nothing(
+    as_tester: Client, mission: Mission, preview: str
+) -> None:
+    answer = send(as_tester, "PATCH", f"{of(mission)}?preview={preview}", {"name": "Shorter"})
+
+    assert (answer.status_code, problem(answer)["detail"]) == (
+        400,
+        "preview is either true or false.",
+    )
+    assert Mission.objects.get().name == mission.name
+
+
+def test_undo_brings_the_mission_back_as_it_was_once(as_tester: Client, mission: Mission) -> None:
+    before = as_tester.get(of(mission)).json()
+    send(as_tester, "PATCH", of(mission), {"event_start": "2026-08-05", "stages": []})
+
+    undone = send(as_tester, "POST", of(mission, "/undo"))
+    again = send(as_tester, "POST", of(mission, "/undo"))
+
+    assert (undone.status_code, undone.json()) == (200, before)
+    assert undone["ETag"] == as_tester.get(of(mission))["ETag"]
+    assert (again.status_code, problem(again)["detail"]) == (409, "There is no change to undo.")
 
 
 # --- moving ------------------------------------------------------------------------------------
@@ -383,7 +536,10 @@ def test_transition_starts_training(as_tester: Client, tester: User) -> None:
             *("TRAINING", "MISSION_COMPLETE", 403),
             "The calendar makes this move, on the dates of the event.",
         ),
-        ("TRAINING", "PREP", 409, "A mission in training cannot move to preparation."),
+        (
+            *("TRAINING", "PREP", 403),
+            "Only an operator can take a mission back into preparation. Ask one.",
+        ),
         ("MISSION_COMPLETE", "TRAINING", 409, "A mission in complete cannot move to training."),
     ],
 )
@@ -396,6 +552,49 @@ def test_transition_that_is_not_to_be_made_is_refused_in_words(
 
     assert (answer.status_code, problem(answer)["detail"]) == (status, detail)
     assert Mission.objects.get().state == state
+
+
+def test_transition_tells_who_made_it_and_why(as_tester: Client, tester: User) -> None:
+    mission = factories.mission(tester, state=State.PREP)
+
+    body = {"to": "TRAINING", "reason": "The knee is well."}
+    send(as_tester, "POST", of(mission, "/transition"), body)
+
+    move = mission.moves.get()
+    assert (move.by, move.reason, move.at) == (tester, "The knee is well.", NOW)
+
+
+def test_operator_takes_their_own_mission_back_into_preparation() -> None:
+    operator = factories.operator()
+    as_operator, mission = signed_in(operator), factories.mission(operator)
+    back = {"to": "PREP"}
+
+    silent = send(as_operator, "POST", of(mission, "/transition"), back)
+    told = send(as_operator, "POST", of(mission, "/transition"), {**back, "reason": "Too soon."})
+    again = send(as_operator, "POST", of(mission, "/transition"), {**back, "reason": "Too soon."})
+
+    assert (silent.status_code, problem(silent)["errors"]) == (
+        400,
+        [{"field": "reason", "message": "Say why the mission goes back into preparation."}],
+    )
+    assert (told.status_code, told.json()["state"]) == (200, "PREP")
+    assert (again.status_code, problem(again)["detail"]) == (
+        409,
+        "A mission in preparation cannot move to preparation.",
+    )
+    assert [move.reason for move in mission.moves.all()] == ["Too soon."]
+
+
+def test_mission_whose_event_is_over_is_not_started(as_tester: Client, tester: User) -> None:
+    over = TODAY - timedelta(days=1)
+    mission = factories.mission(tester, state=State.PREP, event_start=over, event_end=over)
+
+    answer = send(as_tester, "POST", of(mission, "/transition"), {"to": "TRAINING"})
+
+    assert (answer.status_code, problem(answer)["detail"]) == (
+        409,
+        "The event is over. Change its dates first.",
+    )
 
 
 def test_transition_of_a_second_mission_is_a_conflict(
@@ -414,28 +613,6 @@ def test_transition_of_a_second_mission_is_a_conflict(
 # --- the game and the database -----------------------------------------------------------------
 
 
-def test_progress_tells_the_points_and_each_settled_stage(
-    as_tester: Client, mission: Mission
-) -> None:
-    first, second = mission.stages.all()[:2]
-    progress.settle(mission, first, StageRidden(RideMode.BREAKAWAY, "strava:1", NOW))
-    progress.settle(mission, second, None)
-
-    told = as_tester.get(of(mission, "/progress")).json()
-
-    missed = {"ride_mode": "rest", "points": 0, "is_completed": False}
-    ridden = {"ride_mode": "breakaway", "points": 8, "is_completed": True}
-    assert told == {
-        "points_total": 8,
-        "stages_total": 5,
-        "stages": [
-            {"number": 1, "stage_type": "flat", **ridden},
-            {"number": 2, "stage_type": "flat", **missed},
-        ],
-    }
-    assert as_tester.get(of(mission)).json()["points_total"] == 8
-
-
 @pytest.mark.parametrize("missions", [1, 9])
 def test_list_asks_the_database_as_often_for_many_missions(
     as_tester: Client,
@@ -452,12 +629,14 @@ def test_list_asks_the_database_as_often_for_many_missions(
     assert len(answer.json()["results"]) == missions
 
 
-# The session and its tester, the count, the page, its stages and its points.
-QUERIES_OF_A_LIST = 6
+# The session and its tester, what the calendar moves, the count, the page, its stages, its points
+# and its bonuses.
+QUERIES_OF_A_LIST = 8
+JSON = "application/json"
 
 
 @pytest.mark.parametrize("stages", [1, 21])
-@pytest.mark.parametrize(("end", "queries"), [("", 6), ("/progress", 5)])
+@pytest.mark.parametrize(("end", "queries"), [("", 7), ("/progress", 5)])
 def test_mission_asks_the_database_as_often_for_many_stages(
     as_tester: Client,
     tester: User,
@@ -469,9 +648,51 @@ def test_mission_asks_the_database_as_often_for_many_stages(
     last = date(2026, 8, 3) + timedelta(days=stages - 1)
     mission = factories.mission(tester, event_end=last)
     for stage in mission.stages.all():
-        progress.settle(mission, stage, None)
+        progress.settle(mission, stage, None, now=NOW)
 
     with django_assert_num_queries(queries):
         answer = as_tester.get(of(mission, end))
 
     assert len(answer.json()["stages"]) == stages
+
+
+@pytest.mark.parametrize("day", [{}, {"date": "2026-08-03", "is_rest_day": True}])
+def test_day_of_the_plan_is_sent_whole(
+    as_tester: Client, mission: Mission, day: dict[str, Any]
+) -> None:
+    answer = as_tester.patch(f"{MISSIONS}/{mission.pk}", {"stages": [day]}, JSON)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"field": "stages", "message": "Give date and stage_type of each day."}
+    ]
+
+
+@pytest.mark.parametrize("name", ["Tour\nBcc: all@example.org", "Tour \u202eruoT", "To\u0007ur"])
+def test_name_is_one_line_of_what_can_be_seen(
+    as_tester: Client, mission: Mission, name: str
+) -> None:
+    answer = as_tester.patch(f"{MISSIONS}/{mission.pk}", {"name": name}, JSON)
+
+    assert [one["field"] for one in answer.json()["errors"]] == ["name"]
+
+
+def test_list_tells_where_the_calendar_has_them(as_tester: Client, tester: User) -> None:
+    factories.mission(tester, event_start=TODAY)
+
+    with time_machine.travel(NOW, tick=False):
+        (told,) = as_tester.get(MISSIONS).json()["results"]
+
+    assert told["state"] == "EVENT_ACTIVE"
+
+
+def test_event_begins_at_once_when_it_is_started_on_its_day(
+    as_tester: Client, tester: User
+) -> None:
+    mission = factories.mission(tester, state=State.PREP, event_start=TODAY)
+
+    with time_machine.travel(NOW, tick=False):
+        path = f"{MISSIONS}/{mission.pk}/transition"
+        answer = as_tester.post(path, {"to": "TRAINING"}, JSON)
+
+    assert answer.json()["state"] == "EVENT_ACTIVE"

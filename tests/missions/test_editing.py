@@ -1,12 +1,16 @@
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import time_machine
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import User
-from missions import editing, lifecycle
-from missions.models import Mission
+from accounts import artifacts
+from accounts.models import Artifact, User
+from missions import editing, lifecycle, progress, undo
+from missions.changes import Day
+from missions.models import Mission, RideMode
+from missions.points import default_points_schema
+from missions.progress import StageRidden
 from tests import factories
 from tests.factories import NOW, TODAY
 from tests.threads import at_once
@@ -64,7 +68,7 @@ def test_change_between_slot_and_claim_leaves_todays_brief_due(tester: User) -> 
 def test_change_does_not_write_a_state_that_has_moved_on(tester: User) -> None:
     mission = factories.mission(tester, event_start=TODAY, next_run_at=TODAY_AT_SIX)
     open_on_a_page = Mission.objects.get()
-    lifecycle.advance(mission, to=State.EVENT_ACTIVE, now=NOW)
+    lifecycle.keep_time(mission, local_date=TODAY, now=NOW)
 
     open_on_a_page.name = "Tour, again"
     editing.keep(open_on_a_page, NOW)
@@ -146,9 +150,11 @@ def test_of_two_changes_at_once_exactly_one_is_written(tester: User) -> None:
 
 def test_removed_mission_takes_the_wake_up_of_its_zone_along(tester: User) -> None:
     mission = factories.mission(tester, state=State.PREP)
-    lifecycle.advance(mission, to=State.TRAINING, now=NOW)
+    lifecycle.advance(
+        mission, to=Mission.State.TRAINING, now=NOW, by=mission.owner, reason="Started."
+    )
 
-    editing.remove(mission)
+    editing.remove(mission, NOW)
 
     assert not Mission.objects.exists()
     assert list(PeriodicTask.objects.values_list("name", "enabled")) == [
@@ -159,9 +165,9 @@ def test_removed_mission_takes_the_wake_up_of_its_zone_along(tester: User) -> No
 def test_removed_mission_leaves_the_wake_up_that_others_need(tester: User, stranger: User) -> None:
     mission, other = (factories.mission(user, state=State.PREP) for user in (tester, stranger))
     for one in (mission, other):
-        lifecycle.advance(one, to=State.TRAINING, now=NOW)
+        lifecycle.advance(one, to=Mission.State.TRAINING, now=NOW, by=one.owner, reason="Started.")
 
-    editing.remove(mission)
+    editing.remove(mission, NOW)
 
     assert Mission.objects.get() == other
     assert PeriodicTask.objects.get().enabled
@@ -169,7 +175,9 @@ def test_removed_mission_leaves_the_wake_up_that_others_need(tester: User, stran
 
 def test_change_of_zone_moves_the_wake_up(tester: User) -> None:
     mission = factories.mission(tester, state=State.PREP)
-    lifecycle.advance(mission, to=State.TRAINING, now=NOW)
+    lifecycle.advance(
+        mission, to=Mission.State.TRAINING, now=NOW, by=mission.owner, reason="Started."
+    )
     mission.timezone = "Asia/Tokyo"
 
     editing.keep(mission, NOW)
@@ -186,3 +194,193 @@ def test_change_of_dates_plans_the_stages_anew(mission: Mission) -> None:
     editing.keep(mission, NOW)
 
     assert [stage.date for stage in mission.stages.all()] == [mission.event_start]
+
+
+# --- stages ------------------------------------------------------------------------------------
+
+
+def test_event_that_moves_takes_the_kinds_of_its_stages_along(mission: Mission) -> None:
+    kinds = [("hilly", False), ("mountain", False), ("flat", True), ("itt", False), ("flat", False)]
+    plan = zip(mission.stages.all(), kinds, strict=True)
+    editing.keep(mission, NOW, stages=[Day(stage.date, *kind) for stage, kind in plan])
+    mission.event_start += timedelta(days=3)
+    mission.event_end += timedelta(days=3)
+
+    editing.keep(mission, NOW)
+
+    assert [(stage.stage_type, stage.is_rest_day) for stage in mission.stages.all()] == kinds
+    assert mission.stages.all()[0].date == mission.event_start
+
+
+def test_stage_of_a_day_outside_the_event_is_refused_and_nothing_is_written(
+    mission: Mission,
+) -> None:
+    mission.name = "Tour, again"
+
+    with pytest.raises(editing.Misplanned) as refusal:
+        editing.keep(mission, NOW, stages=[Day(TODAY, "flat", False)])
+
+    assert str(refusal.value) == "2026-07-04 is not a day of the event."
+    assert Mission.objects.get().name == "Tour of the Valleys"
+
+
+def test_settled_stage_and_the_prices_of_an_event_that_is_on_stay(tester: User) -> None:
+    mission = factories.mission(tester, state=State.EVENT_ACTIVE, event_start=TODAY)
+    progress.settle(mission, mission.stages.all()[0], None, now=NOW)
+
+    with pytest.raises(editing.Locked) as settled:
+        editing.keep(mission, NOW, stages=[Day(TODAY, "itt", False)])
+    mission.points_schema = {"flat": {"gc": 1, "breakaway": 2}}
+    with pytest.raises(editing.Locked) as prices:
+        editing.keep(mission, NOW)
+
+    assert (str(settled.value), settled.value.field) == (
+        *("Stage 1 is settled and can no longer be changed.", "stages"),
+    )
+    assert (str(prices.value), prices.value.field) == (editing.PRICES_STAND, "points_schema")
+
+
+# --- what a change tells -----------------------------------------------------------------------
+
+
+def test_change_of_a_live_missions_days_is_kept_with_before_and_after(
+    tester: User, mission: Mission
+) -> None:
+    before = undo.written(mission)
+    mission.send_time = time(5, 0)
+
+    change = editing.keep(mission, NOW, by=tester)
+
+    assert change.sentences == ("The brief comes at 05:00 instead of 06:00.",)
+    assert change.edit == mission.edits.get()
+    assert (change.edit.before, change.edit.after, change.edit.by) == (
+        before,
+        {**before, "send_time": "05:00:00"},
+        tester,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "values"),
+    [(State.PREP, {"send_time": time(5, 0)}), (State.TRAINING, {"name": "Tour, again"})],
+)
+def test_change_before_training_or_of_anything_else_needs_no_word(
+    tester: User, state: State, values: dict[str, object]
+) -> None:
+    mission = factories.mission(tester, state=state)
+    for name, value in values.items():
+        setattr(mission, name, value)
+
+    assert editing.keep(mission, NOW, by=tester) == editing.Change()
+    assert not mission.edits.exists()
+
+
+def test_files_of_a_removed_mission_go_with_the_next_purge(tester: User) -> None:
+    mission, other = factories.mission(tester), factories.mission(tester, state=State.PREP)
+    for one in (mission, other):
+        key = artifacts.key_for(tester, one.pk, TODAY, "run.json")
+        artifacts.put(tester, key, b"{}", Artifact.Retention.REASONING)
+
+    editing.remove(mission, NOW)
+
+    assert artifacts.purge(NOW) == 1
+    assert Artifact.objects.get().key == artifacts.key_for(tester, other.pk, TODAY, "run.json")
+
+
+def test_stage_without_a_price_is_refused_where_it_is_planned(mission: Mission) -> None:
+    Mission.objects.update(points_schema={"flat": {"gc": 5, "breakaway": 8}})
+    mission.refresh_from_db()
+    mountain = [Day(mission.event_start, "mountain", False)]
+
+    with pytest.raises(editing.Misplanned) as refusal:
+        editing.keep(mission, NOW, stages=mountain)
+
+    assert refusal.value.field == "stages"
+    assert str(refusal.value).startswith("A stage of the kind mountain earns nothing here.")
+    editing.keep(mission, NOW, stages=[Day(mission.event_start, "mountain", True)])
+    assert mission.stages.get(number=1).is_rest_day
+
+
+def test_price_of_a_kind_that_is_planned_cannot_be_left_out(mission: Mission) -> None:
+    mission.points_schema = {"mountain": {"gc": 5, "breakaway": 8}}
+
+    with pytest.raises(editing.Misplanned) as refusal:
+        editing.keep(mission, NOW)
+
+    assert refusal.value.field == "points_schema"
+    assert "flat" in Mission.objects.get().points_schema
+
+
+def test_stage_that_never_had_a_price_stands_in_the_way_of_nothing_else(mission: Mission) -> None:
+    mission.stages.filter(number=2).update(stage_type="hilly")
+    Mission.objects.update(points_schema={"flat": {"gc": 5, "breakaway": 8}})
+    mission.refresh_from_db()
+    mission.notes = "Another word."
+
+    editing.keep(mission, NOW)
+
+    assert Mission.objects.get().notes == "Another word."
+
+
+def test_usual_stages_of_a_new_mission_are_of_a_kind_that_has_a_price(tester: User) -> None:
+    mission = factories.mission(
+        tester, mission_type="gran_fondo", points_schema={"mountain": {"gc": 5, "breakaway": 8}}
+    )
+
+    assert set(mission.stages.values_list("stage_type", flat=True)) == {"mountain"}
+
+
+def test_event_that_is_on_does_not_move_to_where_it_has_not_begun(tester: User) -> None:
+    mission = factories.mission(
+        tester, state=State.EVENT_ACTIVE, timezone="Pacific/Kiritimati", event_start=TODAY
+    )
+    mission.timezone = "Pacific/Pago_Pago"
+
+    with pytest.raises(editing.Locked) as refusal:
+        editing.keep(mission, NOW)
+
+    assert refusal.value.field == "timezone"
+    assert Mission.objects.get().timezone == "Pacific/Kiritimati"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"event_start": date(2026, 8, 4)},
+        {"event_end": date(2026, 8, 8)},
+        {"points_schema": {"flat": {"gc": 1, "breakaway": 2}}},
+    ],
+    ids="-".join,
+)
+def test_days_and_points_of_an_imported_mission_stay_as_they_were_recorded(
+    tester: User, values: dict[str, object]
+) -> None:
+    mission = factories.mission(tester, state=State.PREP, imported_from="tour.toml")
+    for name, value in values.items():
+        setattr(mission, name, value)
+
+    with pytest.raises(editing.Locked) as refusal:
+        editing.keep(mission, NOW)
+
+    assert str(refusal.value) == editing.AS_RECORDED
+
+
+def test_change_of_the_plan_tells_what_becomes_of_the_bonuses(tester: User) -> None:
+    mission = factories.mission(
+        tester,
+        state=State.EVENT_ACTIVE,
+        event_start=TODAY - timedelta(days=1),
+        event_end=TODAY,
+        points_schema=default_points_schema()
+        | {"bonuses": {"all_mountains_breakaway": {"threshold": 9, "points": 100}}},
+    )
+    mission.stages.update(stage_type="mountain")
+    ridden = StageRidden(RideMode.BREAKAWAY, "strava:1", NOW)
+    progress.settle(mission, mission.stages.get(number=1), ridden, now=NOW)
+
+    there = editing.keep(mission, NOW, stages=[Day(TODAY, "flat", False)])
+    back = editing.keep(mission, NOW, stages=[Day(TODAY, "mountain", False)])
+
+    title = "“Every mountain stage in the breakaway”"
+    assert there.sentences[-1] == f"{title} is earned with that: 100 points more."
+    assert back.sentences[-1] == f"{title} is no longer earned: 100 points less."

@@ -8,27 +8,43 @@ from accounts.models import User
 from missions.forms import MissionForm
 from missions.models import Mission
 from missions.points import default_points_schema
+from missions.price_list import PriceList
 from tests import factories
 from tests.factories import NOW, TODAY
+from tests.missions.pages import sent_by
 
-NOT_JSON = (
-    "This cannot be read any more. Check the brackets and commas, or reload the page to start over."
-)
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_morning")]
 
-FLAT = '{"flat": {"gc": 5, "breakaway": 8}}'
+WEEK = [60, 90, 0, 90, 60, 180, 120]
 ANSWERS = {
     "name": "Tour of the Valleys",
     "mission_type": "road_stage_race",
+    "event_style": "breakaway",
+    "prep_start": "2026-07-01",
     "event_start": "2026-08-03",
     "event_end": "2026-08-07",
     "timezone": "Europe/Paris",
     "send_time": "06:15",
+    "brief_detail": "short",
+    "weekly_minutes_min": "240",
     "weekly_minutes": "540",
-    "daily_minutes": "120",
+    **{f"weekday_minutes_{day}": f"{minutes}" for day, minutes in enumerate(WEEK)},
+    "blackout_dates": "2026-07-20, 2026-07-11",
+    "restrictions": "A sore knee.",
     "min_readiness": "65",
     "min_tsb": "-20",
-    "points_schema": FLAT,
+    "force_rest_readiness": "50",
+    "force_rest_tsb": "-30",
+    "max_ramp_rate": "6",
+    "max_consecutive_hard_days": "1",
+    "max_hard_sessions_per_week": "2",
+    "max_rhr": "",
+    "max_zone": "5",
+    "targets_0": "70",
+    "targets_2": "45",
+    "points_schema_flat_gc": "5",
+    "points_schema_flat_breakaway": "8",
+    "notes": "Long climbs first.",
 }
 
 
@@ -52,15 +68,31 @@ def test_form_makes_the_mission_it_describes(tester: User) -> None:
     assert {name: getattr(stored, name) for name in Mission.EDITABLE_FIELDS} == {
         "name": "Tour of the Valleys",
         "mission_type": "road_stage_race",
+        "event_style": "breakaway",
+        "prep_start": date(2026, 7, 1),
         "event_start": date(2026, 8, 3),
         "event_end": date(2026, 8, 7),
         "timezone": "Europe/Paris",
         "send_time": time(6, 15),
+        "brief_detail": "short",
+        "is_brief_mailed": False,
+        "weekly_minutes_min": 240,
         "weekly_minutes": 540,
-        "daily_minutes": 120,
+        "weekday_minutes": WEEK,
+        "blackout_dates": ["2026-07-11", "2026-07-20"],
+        "restrictions": "A sore knee.",
         "min_readiness": 65,
         "min_tsb": -20,
+        "force_rest_readiness": 50,
+        "force_rest_tsb": -30,
+        "max_ramp_rate": 6,
+        "max_consecutive_hard_days": 1,
+        "max_hard_sessions_per_week": 2,
+        "max_rhr": None,
+        "max_zone": 5,
+        "targets": {"ctl": 70, "climb_minutes": 45},
         "points_schema": {"flat": {"gc": 5, "breakaway": 8}},
+        "notes": "Long climbs first.",
     }
     assert stored.owner == tester
     assert stored.stages.count() == 5
@@ -73,34 +105,44 @@ def test_form_begins_with_the_testers_zone_and_the_defaults(tester: User) -> Non
     assert shown == {
         "name": "",
         "mission_type": "",
+        "event_style": "steady",
+        "prep_start": None,
         "event_start": None,
         "event_end": None,
         "timezone": "Europe/Paris",
         "send_time": time(6, 0),
+        "brief_detail": "full",
+        "is_brief_mailed": True,
+        "weekly_minutes_min": None,
         "weekly_minutes": 420,
-        "daily_minutes": 90,
+        "weekday_minutes": [90] * 7,
+        "blackout_dates": "",
+        "restrictions": "",
         "min_readiness": 70,
         "min_tsb": -15,
-        "points_schema": (
-            "{\n"
-            '  "flat": {"gc": 5, "breakaway": 8},\n'
-            '  "hilly": {"gc": 7, "breakaway": 11},\n'
-            '  "mountain": {"gc": 10, "breakaway": 15},\n'
-            '  "itt": {"gc": 4, "breakaway": 6},\n'
-            '  "mtn_itt": {"gc": 6, "breakaway": 9},\n'
-            '  "bonuses": {"consecutive_5": {"threshold": 5, "points": 5}, '
-            '"breakaway_10": {"threshold": 10, "points": 15}}\n'
-            "}"
-        ),
+        "force_rest_readiness": 60,
+        "force_rest_tsb": -20,
+        "max_ramp_rate": 8,
+        "max_consecutive_hard_days": 2,
+        "max_hard_sessions_per_week": 3,
+        "max_rhr": None,
+        "max_zone": None,
+        "targets": [None] * 4,
+        "notes": "",
+        "points_schema": PriceList.of(default_points_schema()).with_offers(),
     }
 
 
 def test_form_sent_as_it_was_shown_changes_nothing(tester: User) -> None:
-    mission = factories.mission(tester)
-    shown = MissionForm(instance=mission)
-    answers = {name: shown[name].value() for name in Mission.EDITABLE_FIELDS}
+    mission = factories.mission(
+        tester,
+        blackout_dates=["2026-07-11", "2026-07-20"],
+        targets={"ctl": 70},
+        weekday_minutes=WEEK,
+        notes="Two\nlines",
+    )
 
-    again = MissionForm(answers, instance=Mission.objects.get())
+    again = MissionForm(sent_by(str(MissionForm(instance=mission))), instance=Mission.objects.get())
 
     assert again.is_valid()
     assert again.changed_data == []
@@ -144,25 +186,72 @@ def test_form_sent_as_it_was_shown_changes_nothing(tester: User) -> None:
                 ]
             },
         ),
-        ({"points_schema": "{"}, {"points_schema": [NOT_JSON]}),
-        ({"points_schema": ""}, {"points_schema": ["This field is required."]}),
         (
-            {"points_schema": '{"flat": {"gc": NaN, "breakaway": 1e400}}'},
+            {"prep_start": "2026-08-04"},
+            {"prep_start": ["The preparation starts after the event. Choose an earlier day."]},
+        ),
+        (
+            {"weekday_minutes_2": "", "weekday_minutes_5": "10", "weekday_minutes_6": "lots"},
             {
-                "points_schema": [
-                    'The price of "flat" in gc must be a whole number from 0 to 1000.',
-                    'The price of "flat" in breakaway must be a whole number from 0 to 1000.',
+                "weekday_minutes": [
+                    "The minutes on Wednesday must be 0, or from 20 to 720.",
+                    "The minutes on Saturday must be 0, or from 20 to 720.",
+                    "The minutes on Sunday must be 0, or from 20 to 720.",
                 ]
             },
         ),
         (
-            {"points_schema": '{"flat": 5, "itt": []}'},
+            {f"weekday_minutes_{day}": "" for day in range(7)},
             {
-                "points_schema": [
-                    '"flat" needs a price for each ride mode: gc and breakaway.',
-                    '"itt" needs a price for each ride mode: gc and breakaway.',
+                "weekday_minutes": [
+                    "Give the minutes of each day, from Monday to Sunday; 0 for a day without time."
                 ]
             },
+        ),
+        (
+            {"weekly_minutes": "100", "weekly_minutes_min": "200"},
+            {
+                "weekday_minutes": [
+                    "One day is more than your whole week. Lower it, or raise the week."
+                ],
+                "weekly_minutes_min": ["The least is more than the most."],
+            },
+        ),
+        (
+            {"blackout_dates": "2026-07-20\n20 August"},
+            {"blackout_dates": ["“20” is not a date. Write it as year-month-day: 2026-08-15."]},
+        ),
+        (
+            {"force_rest_readiness": "66", "force_rest_tsb": "-19"},
+            {
+                "force_rest_readiness": [
+                    "Rest is forced before hard work stops. Make it at most the lowest readiness."
+                ],
+                "force_rest_tsb": [
+                    "Rest is forced before hard work stops. Make it at most the lowest form."
+                ],
+            },
+        ),
+        (
+            {"targets_0": "500", "targets_1": "long"},
+            {
+                "targets": [
+                    "The target ctl must be a whole number from 1 to 200.",
+                ]
+            },
+        ),
+        (
+            {"points_schema_flat_gc": "", "points_schema_itt_gc": "4"},
+            {
+                "points_schema": [
+                    "Flat: give points for GC too, or leave both empty.",
+                    "Time trial: give points for breakaway too, or leave both empty.",
+                ]
+            },
+        ),
+        (
+            {"points_schema_flat_gc": "", "points_schema_flat_breakaway": ""},
+            {"points_schema": ["Give points for at least one kind of stage."]},
         ),
     ],
 )
@@ -175,27 +264,7 @@ def test_form_says_which_answer_is_wrong_and_stores_nothing(
     assert not Mission.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000], ids=["lists", "objects", "digits"]
-)
-def test_form_survives_points_that_are_an_attack(tester: User, text: str) -> None:
-    sent = form(tester, points_schema=text)
-
-    assert sent.errors == {"points_schema": [NOT_JSON]}
-    assert sent["points_schema"].value() == text
-
-
-@pytest.mark.parametrize(
-    ("typed", "shown"), [('{"flat": 5', '{"flat": 5'), ('{"flat": 5}', '{\n  "flat": 5\n}')]
-)
-def test_form_shows_wrong_points_again(tester: User, typed: str, shown: str) -> None:
-    sent = form(tester, points_schema=typed)
-
-    assert not sent.is_valid()
-    assert sent["points_schema"].value() == shown
-
-
-def test_first_day_stands_once_the_event_is_on(tester: User) -> None:
+def test_first_day_and_prices_stand_once_the_event_is_on(tester: User) -> None:
     mission = factories.mission(
         tester, state=Mission.State.EVENT_ACTIVE, event_start=TODAY, event_end=TODAY
     )
@@ -207,12 +276,72 @@ def test_first_day_stands_once_the_event_is_on(tester: User) -> None:
     sent.save()
     stored = Mission.objects.get()
     assert (stored.event_start, stored.event_end) == (TODAY, TODAY + timedelta(days=3))
+    assert stored.points_schema == default_points_schema()
     assert [stage.number for stage in stored.stages.all()] == [1, 2, 3, 4]
 
 
-def test_default_points_pass_their_own_form(tester: User) -> None:
-    shown = MissionForm(instance=Mission(owner=tester))["points_schema"].value()
+MANY = {
+    "flat": {"gc": 0, "breakaway": 1000},
+    "bonuses": {
+        "all_gc": {"threshold": 3, "points": 30},
+        "consecutive_10": {"threshold": 10, "points": 8},
+        "consecutive_3": {"threshold": 3, "points": 0},
+        "breakaway_1": {"threshold": 1, "points": 2},
+        "final_week_complete": {"threshold": 900, "points": 4},
+    },
+}
+NO_BONUSES = {"mtn_itt": {"gc": 6, "breakaway": 9}}
 
-    sent = form(tester, points_schema=shown)
 
-    assert sent.save().points_schema == default_points_schema()
+@pytest.mark.parametrize(
+    "schema", [default_points_schema(), MANY, NO_BONUSES, {**NO_BONUSES, "bonuses": {}}]
+)
+def test_points_sent_as_they_were_shown_stay_as_they_were(
+    tester: User, schema: dict[str, Any]
+) -> None:
+    mission = factories.mission(tester, points_schema=schema)
+
+    again = MissionForm(sent_by(str(MissionForm(instance=mission))), instance=Mission.objects.get())
+
+    assert (again.is_valid(), again.changed_data) == (True, [])
+    assert again.cleaned_data["points_schema"] == schema
+
+
+def test_points_of_a_running_event_are_shown_and_cannot_be_typed(tester: User) -> None:
+    mission = factories.mission(tester, state=Mission.State.EVENT_ACTIVE, event_start=TODAY)
+    shown = str(MissionForm(instance=mission)["points_schema"])
+
+    sent = MissionForm({**ANSWERS, "points_schema_flat_gc": "99"}, instance=mission)
+
+    assert shown.count("<input") == shown.count(" disabled") == 16
+    assert "all_gc" not in shown
+    assert sent.is_valid()
+    assert sent.cleaned_data["points_schema"] == default_points_schema()
+
+
+def test_bonus_is_added_with_points_and_removed_without(tester: User) -> None:
+    mission = factories.mission(tester)
+    changed = {
+        "points_schema_bonus_0_threshold": "4",
+        "points_schema_bonus_1_points": "",
+        "points_schema_bonus_2_threshold": "2",
+        "points_schema_bonus_2_points": "1",
+        "points_schema_bonus_6_points": "50",
+    }
+
+    sent = MissionForm({**sent_by(str(MissionForm(instance=mission))), **changed}, instance=mission)
+
+    assert sent.save().points_schema["bonuses"] == {
+        "consecutive_4": {"threshold": 4, "points": 5},
+        "consecutive_2": {"threshold": 2, "points": 1},
+        "all_gc": {"threshold": 60, "points": 50},
+    }
+
+
+def test_points_that_are_stored_now_are_told_in_words(tester: User) -> None:
+    mission = factories.mission(tester, points_schema=MANY)
+
+    assert MissionForm(instance=mission).words_for("points_schema") == (
+        "GC and breakaway: flat 0 and 1000. Bonuses: 3 stages in a row 0, 10 stages in a row 8, "
+        "1 stage in the breakaway 2, Every stage of the last seven days 4, Every stage for GC 30."
+    )
