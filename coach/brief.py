@@ -13,6 +13,7 @@ from coach.models import MissionRun
 from coach.replies import Decision
 from coach.situation import Situation
 from connections.models import Source
+from missions.models import Mission
 
 ACTION_WORDS = {"recover": "Recover", "ease": "Ease", "maintain": "Maintain", "push": "Push"}
 MODE_WORDS = {"gc": "GC", "breakaway": "Breakaway", "steady": "Steady", "rest": "Rest"}
@@ -163,6 +164,7 @@ def mail_context(run: MissionRun) -> dict[str, Any]:
         "home_url": f"{settings.SITE_URL}/",
         "run_url": f"{settings.SITE_URL}{run.get_absolute_url()}",
         "points_total": run.mission.points_total(),
+        "is_short": run.mission.brief_detail == Mission.BriefDetail.SHORT,
     }
 
 

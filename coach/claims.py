@@ -1,63 +1,63 @@
-"""Who may work on a run: one worker, for as long as it keeps its lease."""
+"""Who may work on what the model is asked for: one worker, for as long as it keeps its lease."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
-from coach.models import MissionRun
+from coach.models import Asked
+
+Row = TypeVar("Row", bound=Asked)
 
 
 class Lost(Exception):
-    """Another worker took the run over; whatever this one still does must not be written."""
+    """Another worker took over; whatever this one still does must not be written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to finish one run; every write is on condition that `fence` is still ours."""
+class Claim(Generic[Row]):
+    """The right to finish one row; every write is on condition that `fence` is still ours."""
 
-    run: MissionRun
+    row: Row
     fence: int
 
     def renew(self, now: datetime) -> None:
-        self.write(lease_until=now + MissionRun.LEASE)
+        self.write(lease_until=now + Asked.LEASE)
 
     def write(self, **values: object) -> None:
-        """Set fields of the run; raises Lost when it is no longer ours."""
-        held = MissionRun.objects.filter(
-            pk=self.run.pk, fence=self.fence, outcome=MissionRun.Outcome.UNDER_WAY
-        ).update(**values)
+        """Set fields of the row; raises Lost when it is no longer ours."""
+        held = _of(self.row).filter(fence=self.fence, outcome=Asked.UNDER_WAY).update(**values)
         if not held:
-            raise Lost(str(self.run.pk))
+            raise Lost(str(self.row.pk))
         for name, value in values.items():
-            setattr(self.run, name, value)
+            setattr(self.row, name, value)
 
     def drop(self) -> None:
-        """Give the run up as if it had never been opened."""
-        MissionRun.objects.filter(
-            pk=self.run.pk, fence=self.fence, outcome=MissionRun.Outcome.UNDER_WAY
-        ).delete()
+        """Give the row up as if it had never been opened."""
+        _of(self.row).filter(fence=self.fence, outcome=Asked.UNDER_WAY).delete()
 
 
-def take(run: MissionRun, now: datetime) -> Claim | None:
-    """Claim an open run whose lease is free; None when it is finished or held by another."""
+def take(row: Row, now: datetime) -> Claim[Row] | None:
+    """Claim a row whose lease is free; None when it is finished or held by another."""
     taken = (
-        MissionRun.objects.claimable(now)
-        .filter(pk=run.pk)
-        .update(
-            outcome=MissionRun.Outcome.UNDER_WAY,
-            lease_until=now + MissionRun.LEASE,
-            fence=F("fence") + 1,
-        )
+        type(row)
+        .claimable(now)
+        .filter(pk=row.pk)
+        .update(outcome=Asked.UNDER_WAY, lease_until=now + Asked.LEASE, fence=F("fence") + 1)
     )
-    is_there = look_again(run)
-    return Claim(run, run.fence) if taken and is_there else None
+    is_there = look_again(row)
+    return Claim(row, row.fence) if taken and is_there else None
 
 
-def look_again(run: MissionRun) -> bool:
-    """Read what others made of a run; False when it is gone, with its mission or its tester."""
+def look_again(row: Asked) -> bool:
+    """Read what others made of a row; False when it is gone, with its mission or its tester."""
     try:
-        run.refresh_from_db()
-    except MissionRun.DoesNotExist:
+        row.refresh_from_db()
+    except type(row).DoesNotExist:
         return False
     return True
+
+
+def _of(row: Asked) -> QuerySet[Asked]:
+    return type(row)._default_manager.filter(pk=row.pk)

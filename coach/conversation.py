@@ -1,26 +1,34 @@
-"""Getting one usable decision: ask, check, ask once more, or say why there is none.
+"""Getting one usable reply: ask, check, ask once more, or say why there is none.
 
 Nothing in a reply is clamped, defaulted or substituted. Every answer is stored before it is read,
 so that a worker killed afterwards leaves it to the next one instead of paying for it twice.
 """
 
 import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts import privacy
 from coach import llm, rules
 from coach.claims import Claim
-from coach.models import MissionRun, ModelCall
+from coach.models import Asked, MissionRun, ModelCall
 from coach.prompts import Prompt
-from coach.replies import Decision
+from coach.replies import Decision, Reply
 from coach.situation import Situation
 
-ATTEMPTS = (1, 2)
-TEMPERATURES = {1: 0.4, 2: 0.0}
+logger = logging.getLogger(__name__)
+
+Usable = TypeVar("Usable", bound=Reply)
+# Of the first attempt, and of the second.
+TEMPERATURES = (0.4, 0.0)
 UNUSABLE_ENDINGS = {
     "length": ("cut_off", "The reply was cut off before its end."),
     "content_filter": ("filtered", "The provider's filter removed the reply."),
@@ -31,7 +39,7 @@ class NotAllowed(Exception):
     """The tester's consent is gone: nothing of theirs may be sent to a model."""
 
 
-class NoDecision(Exception):
+class NoReply(Exception):
     """Both attempts failed, or the model could not be asked; `kind` is the Incident kind."""
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -40,43 +48,75 @@ class NoDecision(Exception):
 
 
 class Unusable(Exception):
-    """An answer that is not a decision; the message is what the model is told."""
+    """An answer that is not what was asked for; the message is what the model is told."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
         self.kind = kind
 
 
-def decide(claim: Claim, situation: Situation, prompt: Prompt) -> Decision:
-    """The model's decision for a claimed run.
+@dataclass(frozen=True, slots=True)
+class Question(Generic[Usable]):
+    """What is asked, of which model, the shape of its reply, and what can be wrong with one.
 
-    Raises NoDecision, NotAllowed, or Lost when it came too late.
+    `asked` counts how often the same row was asked for: each time has two attempts of its own.
     """
-    run, messages = claim.run, prompt.messages()
+
+    prompt: Prompt
+    model: str
+    reply: type[Usable]
+    problems_in: Callable[[Usable], Iterable[object]]
+    asked: int = 1
+
+    @property
+    def attempts(self) -> tuple[int, int]:
+        return 2 * self.asked - 1, 2 * self.asked
+
+
+def decide(claim: Claim[MissionRun], situation: Situation, prompt: Prompt) -> Decision:
+    """The model's decision for a claimed run; raises what `ask` raises."""
+    return ask(claim, for_the_day(situation, prompt))
+
+
+def for_the_day(situation: Situation, prompt: Prompt) -> Question[Decision]:
+    return Question(
+        prompt,
+        model_for(situation),
+        Decision,
+        problems_in=lambda decision: rules.violations(situation, decision),
+    )
+
+
+def ask(claim: Claim[Any], question: Question[Usable]) -> Usable:
+    """A reply in which nothing is wrong, for a claimed row.
+
+    Raises NoReply, NotAllowed, or Lost when it came too late.
+    """
+    messages = question.prompt.messages()
     problems: list[Unusable] = []
-    for attempt in ATTEMPTS:
-        call = _stored_call(run, attempt)
+    for attempt, temperature in zip(question.attempts, TEMPERATURES, strict=True):
+        call = _stored_call(claim.row, attempt)
         if call is None:
             claim.renew(timezone.now())
-            if not privacy.may_be_read(run.mission.owner_id):
+            if not privacy.may_be_read(claim.row.owner.pk):
                 raise NotAllowed(privacy.NOT_ALLOWED)
-            call = _ask(claim, attempt, messages, model_for(situation), prompt.version)
+            call = _ask(claim, question, messages, attempt=attempt, temperature=temperature)
         try:
-            decision = read(call, situation)
+            reply = read(call, question)
         except Unusable as problem:
             _judge(call, ModelCall.Outcome.REJECTED, problem)
             problems.append(problem)
-            messages = [*prompt.messages(), *_objection(call, problem)]
+            messages = [*question.prompt.messages(), *_objection(call, problem)]
         else:
             _judge(call, ModelCall.Outcome.ACCEPTED)
-            return decision
-    raise NoDecision(
+            return reply
+    raise NoReply(
         problems[-1].kind, "\n".join(f"Attempt {i}: {p}" for i, p in enumerate(problems, 1))
     )
 
 
-def read(call: ModelCall, situation: Situation) -> Decision:
-    """A stored answer as a decision that keeps every rule; raises Unusable."""
+def read(call: ModelCall, question: Question[Usable]) -> Usable:
+    """A stored answer as what was asked for, with nothing wrong in it; raises Unusable."""
     if call.refusal:
         raise Unusable("refusal", "The model refused to answer.")
     if call.finish_reason in UNUSABLE_ENDINGS:
@@ -84,12 +124,12 @@ def read(call: ModelCall, situation: Situation) -> Decision:
     if "\\u0000" in call.reply:
         raise Unusable("invalid_reply", "reply: A text holds the character NUL.")
     try:
-        decision = Decision.model_validate_json(call.reply)
+        reply = question.reply.model_validate_json(call.reply)
     except ValidationError as error:
         raise Unusable("invalid_reply", _schema_problems(error)) from error
-    if violations := rules.violations(situation, decision):
-        raise Unusable("invalid_reply", "\n".join(str(violation) for violation in violations))
-    return decision
+    if problems := [str(problem) for problem in question.problems_in(reply)]:
+        raise Unusable("invalid_reply", "\n".join(problems))
+    return reply
 
 
 def model_for(situation: Situation) -> str:
@@ -98,34 +138,40 @@ def model_for(situation: Situation) -> str:
     return model
 
 
-def _stored_call(run: MissionRun, attempt: int) -> ModelCall | None:
-    return run.calls.filter(attempt=attempt).exclude(outcome=ModelCall.Outcome.UNANSWERED).first()
+def _stored_call(row: Asked, attempt: int) -> ModelCall | None:
+    answered: QuerySet[ModelCall] = row.calls.exclude(outcome=ModelCall.Outcome.UNANSWERED)
+    return answered.filter(attempt=attempt).first()
 
 
 def _ask(
-    claim: Claim, attempt: int, messages: list[dict[str, str]], model: str, version: str
+    claim: Claim[Any],
+    question: Question[Any],
+    messages: list[dict[str, str]],
+    *,
+    attempt: int,
+    temperature: float,
 ) -> ModelCall:
-    run = claim.run
     asked = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
     call = ModelCall(
-        run=run,
         attempt=attempt,
-        model=model,
-        prompt_version=version,
+        model=question.model,
+        prompt_version=question.prompt.version,
         prompt=asked,
         prompt_sha256=_sha256(asked),
     )
     try:
         answer = llm.complete(
             messages,
-            model=model,
-            temperature=TEMPERATURES[attempt],
-            user_key=str(run.mission.owner_id),
+            question.reply,
+            model=question.model,
+            temperature=temperature,
+            user_key=str(claim.row.owner.pk),
         )
     except llm.Unanswered as error:
         call.outcome, call.problem_kind, call.problem = "unanswered", error.kind, str(error)
         _keep(claim, call)
-        raise NoDecision(error.kind, str(error)) from error
+        _log(call)
+        raise NoReply(error.kind, str(error)) from error
     call.reply, call.refusal = _storable(answer.text), _storable(answer.refusal)[:300]
     call.reply_sha256 = _sha256(call.reply)
     call.finish_reason, call.latency_ms = answer.finish_reason[:20], answer.latency_ms
@@ -137,11 +183,11 @@ def _ask(
 
 
 @transaction.atomic
-def _keep(claim: Claim, call: ModelCall) -> None:
-    """Store a call while the run is ours, in place of one that a killed worker got no answer to."""
+def _keep(claim: Claim[Any], call: ModelCall) -> None:
+    """Store a call while the row is ours, in place of one that a killed worker got no answer to."""
     claim.renew(timezone.now())
-    claim.run.calls.filter(attempt=call.attempt).delete()
-    call.save()
+    claim.row.calls.filter(attempt=call.attempt).delete()
+    claim.row.calls.add(call, bulk=False)
 
 
 def _storable(text: str) -> str:
@@ -154,10 +200,37 @@ def _sha256(text: str) -> str:
 
 
 def _judge(call: ModelCall, outcome: ModelCall.Outcome, problem: Unusable | None = None) -> None:
+    is_new = call.outcome == ModelCall.Outcome.ANSWERED
     call.outcome = outcome
     call.problem_kind = problem.kind if problem else ""
     call.problem = str(problem) if problem else ""
-    call.save(update_fields=["outcome", "problem_kind", "problem"])
+    # By its number: with its row it may be gone meanwhile.
+    ModelCall.objects.filter(pk=call.pk).update(
+        outcome=call.outcome, problem_kind=call.problem_kind, problem=call.problem
+    )
+    if is_new:
+        _log(call)
+
+
+def _log(call: ModelCall) -> None:
+    """One line for each question: how it went, and nothing of what was said in it."""
+    logger.info(
+        "model call: %s attempt %d of %s: %s %s, prompt %s (%d characters), "
+        "reply %s (%d characters), tokens %s in, %s cached, %s out, %s ms",
+        call.prompt_version,
+        call.attempt,
+        call.model,
+        call.outcome,
+        call.problem_kind or call.finish_reason,
+        call.prompt_sha256[:16],
+        len(call.prompt),
+        call.reply_sha256[:16] or "none",
+        len(call.reply),
+        call.tokens_in,
+        call.tokens_cached,
+        call.tokens_out,
+        call.latency_ms,
+    )
 
 
 def _objection(call: ModelCall, problem: Unusable) -> list[dict[str, str]]:

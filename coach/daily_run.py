@@ -48,8 +48,8 @@ def run_day(run: MissionRun) -> MissionRun:
     return run
 
 
-def _coach(claim: claims.Claim) -> None:
-    run = claim.run
+def _coach(claim: claims.Claim[MissionRun]) -> None:
+    run = claim.row
     if claim.fence > MissionRun.MOST_ATTEMPTS:
         record.failed(claim, Incident.Kind.CRASH, "The run broke off at every attempt.")
         return
@@ -58,7 +58,7 @@ def _coach(claim: claims.Claim) -> None:
         situation = situation_for(claim)
         decision = conversation.decide(claim, situation, prompts.for_day(situation))
         record.decided(claim, decision)
-    except conversation.NoDecision as reason:
+    except conversation.NoReply as reason:
         record.failed(claim, reason.kind, str(reason))
     except (NoConsent, conversation.NotAllowed):
         claim.drop()
@@ -69,9 +69,9 @@ def require_consent(owner_id: int) -> None:
         raise NoConsent(privacy.NOT_ALLOWED)
 
 
-def situation_for(claim: claims.Claim) -> Situation:
+def situation_for(claim: claims.Claim[MissionRun]) -> Situation:
     """What is known this morning: read once, then kept, so that a later attempt asks the same."""
-    run, mission = claim.run, claim.run.mission
+    run, mission = claim.row, claim.row.mission
     if run.situation is not None:
         return Situation.model_validate(run.situation)
     lifecycle.keep_time(mission, local_date=run.local_date, now=timezone.now())
@@ -79,7 +79,7 @@ def situation_for(claim: claims.Claim) -> Situation:
         claim.renew(timezone.now())
         sync.sync(connection, timezone.now())
     read = readings.gather(mission.owner, run.local_date)
-    settle_stages(mission, read, local_date=run.local_date)
+    settle_stages(mission, read, local_date=run.local_date, now=timezone.now())
     situation = observe.draw_up(mission, read, local_date=run.local_date, now=timezone.now())
     claim.write(situation=situation.model_dump(mode="json"))
     return situation

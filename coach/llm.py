@@ -53,9 +53,14 @@ class Answer:
 
 
 def complete(
-    messages: list[dict[str, str]], *, model: str, temperature: float, user_key: str
+    messages: list[dict[str, str]],
+    reply: type[replies.Reply],
+    *,
+    model: str,
+    temperature: float,
+    user_key: str,
 ) -> Answer:
-    """Ask once; raises Unanswered when no answer came."""
+    """Ask once for a reply of that type; raises Unanswered when no answer came."""
     started = time.monotonic()
     try:
         completion = _client(
@@ -63,7 +68,7 @@ def complete(
         ).chat.completions.create(
             model=model,
             messages=cast("list[ChatCompletionMessageParam]", messages),
-            response_format=response_format(),
+            response_format=response_format(reply),
             max_completion_tokens=MOST_OUTPUT_TOKENS,
             safety_identifier=hashlib.sha256(user_key.encode()).hexdigest(),
             store=False,
@@ -78,17 +83,14 @@ def complete(
     return _answer(completion, latency_ms=round((time.monotonic() - started) * 1000))
 
 
-def response_format() -> ResponseFormatJSONSchema:
+@cache
+def response_format(reply: type[replies.Reply]) -> ResponseFormatJSONSchema:
+    name = replies.name_of(reply)
+    schema: dict[str, Any] = json.loads(replies.schema_file(name).read_text(encoding="utf-8"))
     return {
         "type": "json_schema",
-        "json_schema": {"name": "coach_output", "strict": True, "schema": _checked_in_schema()},
+        "json_schema": {"name": name, "strict": True, "schema": schema},
     }
-
-
-@cache
-def _checked_in_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(replies.SCHEMA_FILE.read_text(encoding="utf-8"))
-    return schema
 
 
 @cache

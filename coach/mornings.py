@@ -6,9 +6,11 @@ from celery import current_app
 from django.db import transaction
 
 from coach import daily_run, results
+from coach.builder import drafting
 from coach.models import MissionRun
 from coach.record import KEEP_ARTIFACTS
 from coach.results import SETTLE_EVENT
+from coach.wrap_up import reflections
 from missions import lifecycle, schedule
 from missions.models import Mission
 
@@ -59,11 +61,13 @@ def publish(run: MissionRun) -> None:
 
 
 def sweep(now: datetime) -> None:
-    """Hurry along what no worker holds: runs, their artifacts, and the outcome of last stages."""
-    for run in MissionRun.objects.claimable(now).select_related("mission")[:MOST_AT_ONCE]:
+    """Hurry along what no worker holds: runs, drafts, their texts, the outcome of last stages."""
+    for run in MissionRun.claimable(now).select_related("mission")[:MOST_AT_ONCE]:
         publish(run)
     awaiting = MissionRun.objects.awaiting_artifacts().values_list("pk", flat=True)
     for pk in awaiting[:MOST_AT_ONCE]:
         current_app.send_task(KEEP_ARTIFACTS, args=[str(pk)])
+    drafting.sweep(now, most=MOST_AT_ONCE)
     for mission in results.unsettled(now)[:MOST_AT_ONCE]:
         current_app.send_task(SETTLE_EVENT, args=[str(mission.pk)])
+    reflections.sweep(now, MOST_AT_ONCE)

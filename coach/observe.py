@@ -15,16 +15,11 @@ from coach.physiology.scoring import RIDE_SPORTS
 from coach.scored import ScoredRide, days_of, ridden_on, score
 from connections.models import Night, Source
 from connections.readings import Readings
-from missions import progress
+from missions import game
 from missions.models import Mission, Stage
 
-# Conventions of the single-user coach this one grew from, until a mission sets its own.
-FORCE_REST_READINESS = 60
-FORCE_REST_TSB = -20
-MAX_RAMP_RATE = 8.0
-MAX_HARD_DAYS_IN_TRAINING = 2
+# In an event a third hard day in a row is part of the game.
 MAX_HARD_DAYS_IN_EVENT = 3
-MAX_HARD_SESSIONS_PER_WEEK = 3
 RECENT = timedelta(days=7)
 MOST_RECENT_RIDES = 12
 NIGHT_VALUES = (
@@ -54,9 +49,9 @@ def draw_up(
         week=_week(scored, readings, local_date),
         health=facts.Health(),
         recent_activities=tuple(_recent(recent)),
-        progress=progress.standing(mission) if _is_event(mission) else None,
+        progress=game.standing(mission) if _is_event(mission) else None,
         sources=tuple(_sources(readings)),
-        untrusted=(f"mission: {mission.name}", *_ride_names(recent)),
+        untrusted=tuple(_typed(mission, recent)),
     )
 
 
@@ -87,21 +82,29 @@ def _mission(mission: Mission, local_date: date) -> facts.MissionFacts:
         constraints=facts.Constraints(
             min_readiness=mission.min_readiness,
             min_tsb=mission.min_tsb,
-            force_rest_readiness=min(FORCE_REST_READINESS, mission.min_readiness),
-            force_rest_tsb=min(FORCE_REST_TSB, mission.min_tsb),
-            max_ramp_rate=MAX_RAMP_RATE,
-            max_consecutive_hard_days=(
-                MAX_HARD_DAYS_IN_EVENT if _is_event(mission) else MAX_HARD_DAYS_IN_TRAINING
-            ),
-            max_hard_sessions_per_week=MAX_HARD_SESSIONS_PER_WEEK,
+            force_rest_readiness=mission.force_rest_readiness,
+            force_rest_tsb=mission.force_rest_tsb,
+            max_ramp_rate=mission.max_ramp_rate,
+            max_consecutive_hard_days=_max_hard_days(mission),
+            max_hard_sessions_per_week=mission.max_hard_sessions_per_week,
+            max_rhr=mission.max_rhr,
+            max_zone=mission.max_zone,
         ),
         availability=facts.Availability(
             weekly_minutes=mission.weekly_minutes,
-            today_minutes=mission.daily_minutes,
-            blocked_today=False,
+            today_minutes=mission.minutes_on(local_date),
+            blocked_today=mission.minutes_on(local_date) == 0,
         ),
         points_schema=mission.points_schema,
+        event_style=mission.event_style,
+        targets=mission.targets,
     )
+
+
+def _max_hard_days(mission: Mission) -> int:
+    if not _is_event(mission):
+        return mission.max_consecutive_hard_days
+    return max(MAX_HARD_DAYS_IN_EVENT, mission.max_consecutive_hard_days)
 
 
 def _today(mission: Mission, scored: Sequence[ScoredRide], local_date: date) -> facts.TodayFacts:
@@ -255,6 +258,13 @@ def _recent(scored: Sequence[ScoredRide]) -> Iterator[facts.RecentRide]:
             intensity_factor=_rounded(one.load.intensity_factor, 2),
             source=one.ride.source,
         )
+
+
+def _typed(mission: Mission, recent: Sequence[ScoredRide]) -> Iterator[str]:
+    yield f"mission: {mission.name}"
+    if mission.restrictions:
+        yield f"restrictions: {mission.restrictions}"
+    yield from _ride_names(recent)
 
 
 def _ride_names(scored: Sequence[ScoredRide]) -> Iterator[str]:

@@ -4,13 +4,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 
+from coach.builder.survey import Survey
 from coach.situation import Situation
 
 CUT_OFF = "\n…"
 MOST_UNTRUSTED_CHARS = 2_000
+TYPED = {"event_name", "restrictions"}
+OF_NO_MATTER_TO_A_DRAFT = {"send_time", "timezone", "brief_detail", "is_brief_mailed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,36 @@ class Prompt:
 
 def for_day(situation: Situation) -> Prompt:
     name = "event_day" if situation.mission.state == "EVENT_ACTIVE" else "training_day"
+    return _named(name, _user_text(situation))
+
+
+def for_draft(survey: Survey, profile: dict[str, Any]) -> Prompt:
+    """What a mission is drafted from; the texts that were typed stand apart from the answers."""
+    answers = survey.model_dump(mode="json", exclude=TYPED | OF_NO_MATTER_TO_A_DRAFT)
+    typed = (f"event name: {survey.event_name}", f"restrictions: {survey.restrictions or 'none'}")
+    return _named(
+        "mission_builder",
+        f"<survey>\n{_json(answers)}\n</survey>\n"
+        f"<profile>\n{_json(profile)}\n</profile>\n"
+        f"<untrusted>\n{_fenced(typed)}\n</untrusted>\n"
+        "Draft this mission. Answer with the JSON object only.",
+    )
+
+
+def for_wrap_up(facts: dict[str, Any], mission_name: str) -> Prompt:
+    """What a mission that is complete is looked back on."""
+    return _named(
+        "wrap_up",
+        f"<facts>\n{_json(facts)}\n</facts>\n"
+        f"<untrusted>\n{_fenced((f'mission: {mission_name}',))}\n</untrusted>\n"
+        "Look back on this mission. Answer with the JSON object only.",
+    )
+
+
+def _named(name: str, user: str) -> Prompt:
     system = text_of(name)
     digest = hashlib.sha256(system.encode()).hexdigest()[:12]
-    return Prompt(version=f"{name}@{digest}", system=system, user=_user_text(situation))
+    return Prompt(version=f"{name}@{digest}", system=system, user=user)
 
 
 @cache
@@ -41,14 +72,17 @@ def text_of(name: str) -> str:
 
 
 def _user_text(situation: Situation) -> str:
-    numbers = json.dumps(situation.for_model(), ensure_ascii=False, separators=(",", ":"))
-    # A name in it that a device or a person gave must not close the block either.
-    numbers = numbers.replace("<", "\\u003c")
     return (
-        f"<situation>\n{numbers}\n</situation>\n"
+        f"<situation>\n{_json(situation.for_model())}\n</situation>\n"
         f"<untrusted>\n{_fenced(situation.untrusted)}\n</untrusted>\n"
         "Decide this day. Answer with the JSON object only."
     )
+
+
+def _json(numbers: object) -> str:
+    """On one line; a name in it that a device or a person gave cannot close its block."""
+    text = json.dumps(numbers, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def _fenced(texts: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from celery import current_app
@@ -14,18 +14,26 @@ from accounts import artifacts
 from accounts.models import Artifact
 from coach import brief
 from coach.claims import Claim
-from coach.models import Incident, MissionRun, ModelCall
+from coach.models import Asked, Incident, MissionDraft, MissionRun, ModelCall, Reflection
 from coach.replies import Decision
 from notifications import mail, outbox
 from notifications.models import Notification
 
 KEEP_ARTIFACTS = "coach.keep_artifacts"
 BATCH = 500
+# How an alert names what failed.
+ALERTED: dict[type[Asked], str] = {
+    MissionRun: "run",
+    MissionDraft: "mission draft",
+    Reflection: "reflection",
+}
+
+Row = TypeVar("Row", bound=Asked)
 
 
-def decided(claim: Claim, decision: Decision) -> None:
+def decided(claim: Claim[MissionRun], decision: Decision) -> None:
     """The run is done: keep the decision and put the brief into the outbox."""
-    run = claim.run
+    run = claim.row
     with transaction.atomic():
         claim.write(
             outcome=MissionRun.Outcome.DECIDED,
@@ -38,9 +46,9 @@ def decided(claim: Claim, decision: Decision) -> None:
         _keep_artifacts_later(run)
 
 
-def failed(claim: Claim, kind: str, detail: str) -> None:
+def failed(claim: Claim[MissionRun], kind: str, detail: str) -> None:
     """The run has failed in the open: an incident, an alert, a plain word to the tester."""
-    run = claim.run
+    run = claim.row
     with transaction.atomic():
         claim.write(
             outcome=MissionRun.Outcome.FAILED,
@@ -48,14 +56,31 @@ def failed(claim: Claim, kind: str, detail: str) -> None:
             lease_until=None,
             summary="No guidance today",
         )
-        incident = Incident.objects.create(run=run, kind=kind, detail=detail)
         _mail_tester(run, Notification.Kind.NO_BRIEF, "no_brief")
-        _alert_operators(run, incident)
+        open_incident(run, kind, detail)
         _keep_artifacts_later(run)
 
 
+def open_incident(row: Asked, kind: str, detail: str) -> Incident:
+    """Put a failure on record and tell the operators, in the transaction that writes it."""
+    incident: Incident = row.incidents.create(kind=kind, detail=detail)
+    if settings.OPERATOR_EMAILS:
+        outbox.enqueue(
+            Notification.Kind.ALERT,
+            mail.render(
+                "alert", {"incident": incident, "about": row, "about_what": ALERTED[type(row)]}
+            ),
+            dedupe_key=_alert_key(incident),
+            recipients=list(settings.OPERATOR_EMAILS),
+        )
+    return incident
+
+
 def _mail_tester(run: MissionRun, kind: Notification.Kind, template: str) -> None:
+    """By the tester's own wish there may be none: the page has it all."""
     tester = run.mission.owner
+    if not run.mission.is_brief_mailed:
+        return
     outbox.enqueue(
         kind,
         mail.render(template, brief.mail_context(run), timezone_name=run.mission.timezone),
@@ -63,16 +88,6 @@ def _mail_tester(run: MissionRun, kind: Notification.Kind, template: str) -> Non
         recipients=[tester.email],
         user=tester,
     )
-
-
-def _alert_operators(run: MissionRun, incident: Incident) -> None:
-    if settings.OPERATOR_EMAILS:
-        outbox.enqueue(
-            Notification.Kind.ALERT,
-            mail.render("alert", {"run": run, "incident": incident}),
-            dedupe_key=_alert_key(incident),
-            recipients=list(settings.OPERATOR_EMAILS),
-        )
 
 
 def _alert_key(incident: Incident) -> str:
@@ -90,39 +105,47 @@ def _keep_artifacts_later(run: MissionRun) -> None:
 
 @transaction.atomic
 def keep_artifacts(run_id: UUID) -> None:
-    """Store what was asked, answered and decided as one file, then empty the texts in the rows.
-
-    The row stays locked meanwhile: a second delivery must not write the emptied texts over it.
-    """
-    owners = MissionRun.objects.filter(pk=run_id).values_list("mission__owner_id", flat=True)
-    owner_id = owners.first()
-    # The account first, then the run: in this order a deletion locks them too.
-    if owner_id is None or not artifacts.hold(owner_id):
+    """Store what was asked, answered and decided as one file, then empty the texts in the rows."""
+    run = hold_finished(MissionRun, run_id)
+    if run is None or run.artifacts_at is not None:
         return
-    run = MissionRun.objects.select_for_update().filter(pk=run_id).first()
-    if run is None or not run.is_finished or run.artifacts_at is not None:
-        return
-    mission = run.mission
-    key = artifacts.key_for(mission.owner, mission.pk, run.local_date, "run.json")
-    content = json.dumps(_told(run), ensure_ascii=False, indent=1).encode()
-    artifacts.put(mission.owner, key, content, Artifact.Retention.REASONING)
-    run.calls.update(prompt="", reply="")
+    key = artifacts.key_for(run.mission.owner, run.mission_id, run.local_date, "run.json")
+    facts = {"mission": str(run.mission_id), "local_date": run.local_date.isoformat()}
+    keep_texts(run, key, {**facts, "situation": run.situation, "decision": run.decision})
     run.artifacts_at = timezone.now()
     run.save(update_fields=["artifacts_at"])
 
 
-def _told(run: MissionRun) -> dict[str, Any]:
-    return {
-        "mission": str(run.mission_id),
-        "local_date": run.local_date.isoformat(),
-        "outcome": run.outcome,
-        "situation": run.situation,
-        "decision": run.decision,
-        "calls": [_call(call) for call in run.calls.all()],
+def hold_finished(kind: type[Row], pk: UUID | int) -> Row | None:
+    """Lock a row nobody works on; None when it is gone or under way.
+
+    It stays locked while its file is written: a second delivery must not write the emptied texts.
+    """
+    row = kind._default_manager.filter(pk=pk).first()
+    # The account first, then the row: in this order a deletion locks them too.
+    if row is None or not artifacts.hold(row.owner.pk):
+        return None
+    held = kind._default_manager.select_for_update().filter(pk=pk).first()
+    return held if held is not None and held.is_finished else None
+
+
+def keep_texts(row: Asked, key: str, facts: dict[str, Any]) -> None:
+    """Store the texts of the calls that still hold theirs under `key`, and empty them.
+
+    For a row that `hold_finished` gave, within its transaction.
+    """
+    calls = row.calls.exclude(prompt="")
+    told = {
+        **facts,
+        "outcome": row.outcome,
+        "calls": [_call(call) for call in calls],
         "incidents": [
-            {"kind": incident.kind, "detail": incident.detail} for incident in run.incidents.all()
+            {"kind": incident.kind, "detail": incident.detail} for incident in row.incidents.all()
         ],
     }
+    content = json.dumps(told, ensure_ascii=False, indent=1).encode()
+    artifacts.put(row.owner, key, content, Artifact.Retention.REASONING)
+    calls.update(prompt="", reply="")
 
 
 def _call(call: ModelCall) -> dict[str, Any]:

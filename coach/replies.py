@@ -5,12 +5,17 @@ that and because a missing field must never turn into a default.
 """
 
 import json
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
-SCHEMA_FILE = Path(__file__).parent / "schemas" / "coach_output.json"
+from missions import limits
+from missions.points import MOST_BONUSES, MOST_POINTS
+
+SCHEMAS = Path(__file__).parent / "schemas"
 
 Action = Literal["recover", "ease", "maintain", "push"]
 Intensity = Literal["low", "moderate", "high"]
@@ -19,6 +24,12 @@ StageType = Literal["flat", "hilly", "mountain", "itt", "mtn_itt"]
 StepKind = Literal["warmup", "steady", "ramp", "recovery", "cooldown", "free"]
 
 Minutes = Annotated[int, Field(ge=0, le=720)]
+
+
+def within(limit: limits.Limit) -> FieldInfo:
+    """What is sane for a limit of a mission, as pydantic says it."""
+    field: FieldInfo = Field(ge=limit.least, le=limit.most)
+    return field
 
 
 class Reply(BaseModel):
@@ -112,11 +123,137 @@ class Decision(Reply):
     strategic_notes: Annotated[str, Field(max_length=800)]
 
 
-def schema() -> dict[str, Any]:
+MissionType = Literal[
+    "road_stage_race",
+    "gravel_ultra",
+    "tt_series",
+    "gran_fondo",
+    "century",
+    "indoor_tour",
+    "other",
+]
+MISSION_TYPES: tuple[str, ...] = get_args(MissionType)
+Points = Annotated[int, Field(ge=0, le=MOST_POINTS)]
+
+
+class Prices(Reply):
+    """What a stage of one type earns in each mode."""
+
+    gc: Points
+    breakaway: Points
+
+
+class Bonus(Reply):
+    """Points for a feat, by the feat's name: one of those `missions.points` can count."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    threshold: Annotated[int, Field(ge=1, le=MOST_POINTS)]
+    points: Points
+
+
+class PointsSchema(Reply):
+    """A price for each stage type of the event; null for a type it does not have."""
+
+    flat: Prices | None
+    hilly: Prices | None
+    mountain: Prices | None
+    itt: Prices | None
+    mtn_itt: Prices | None
+    bonuses: Annotated[list[Bonus], Field(max_length=MOST_BONUSES)]
+
+    def as_stored(self) -> dict[str, Any]:
+        """The same in the shape of `Mission.points_schema`."""
+        prices = self.model_dump(exclude={"bonuses"}, exclude_none=True)
+        bonuses = {one.name: one.model_dump(exclude={"name"}) for one in self.bonuses}
+        return {**prices, "bonuses": bonuses}
+
+
+class PlannedStage(Reply):
+    """One day of the event."""
+
+    number: Annotated[int, Field(ge=1, le=60)]
+    date: date
+    stage_type: StageType
+    is_rest_day: bool
+
+
+class DraftLimits(Reply):
+    """The limits of a mission: `missions.limits` says what is sane."""
+
+    min_readiness: Annotated[int, within(limits.MIN_READINESS)]
+    min_tsb: Annotated[int, within(limits.MIN_TSB)]
+    force_rest_readiness: Annotated[int, within(limits.FORCE_REST_READINESS)]
+    force_rest_tsb: Annotated[int, within(limits.FORCE_REST_TSB)]
+    max_ramp_rate: Annotated[int, within(limits.MAX_RAMP_RATE)]
+    max_consecutive_hard_days: Annotated[int, within(limits.MAX_CONSECUTIVE_HARD_DAYS)]
+    max_hard_sessions_per_week: Annotated[int, within(limits.MAX_HARD_SESSIONS_PER_WEEK)]
+    max_rhr: Annotated[int, within(limits.MAX_RHR)] | None
+    max_zone: Annotated[int, within(limits.MAX_ZONE)] | None
+
+
+class Targets(Reply):
+    """What to aim at in the preparation; null for no such aim."""
+
+    ctl: Annotated[int, within(limits.TARGETS["ctl"])] | None
+    long_ride_minutes: Annotated[int, within(limits.TARGETS["long_ride_minutes"])] | None
+    climb_minutes: Annotated[int, within(limits.TARGETS["climb_minutes"])] | None
+    threshold_minutes: Annotated[int, within(limits.TARGETS["threshold_minutes"])] | None
+
+
+class MissionDraft(Reply):
+    """A mission as the model proposes it from a survey."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    mission_type: MissionType
+    prep_start: date
+    event_start: date
+    event_end: date
+    points_schema: PointsSchema
+    stages: Annotated[list[PlannedStage], Field(min_length=1, max_length=60)]
+    constraints: DraftLimits
+    targets: Targets
+    notes: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class TurningPoint(Reply):
+    """A stage at which the event took a turn."""
+
+    stage_number: Annotated[int, Field(ge=1, le=60)]
+    what: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Reflection(Reply):
+    """What the model says when a mission is complete; its counts must be those it was given."""
+
+    headline: Annotated[str, Field(min_length=1, max_length=120)]
+    points_total: Annotated[int, Field(ge=0)]
+    stages_completed: Annotated[int, Field(ge=0, le=60)]
+    stages_missed: Annotated[int, Field(ge=0, le=60)]
+    story: Annotated[str, Field(min_length=200, max_length=4_000)]
+    turning_points: Annotated[list[TurningPoint], Field(max_length=6)]
+    learnt: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1, max_length=5)
+    ]
+    next_time: Annotated[str, Field(min_length=1, max_length=600)]
+
+
+# The name each goes by towards the model, and in coach/schemas/.
+NAMES: dict[str, type[Reply]] = {
+    "coach_output": Decision,
+    "mission_draft": MissionDraft,
+    "reflection": Reflection,
+}
+
+
+def name_of(reply: type[Reply]) -> str:
+    return next(name for name, one in NAMES.items() if one is reply)
+
+
+def schema_file(name: str) -> Path:
+    return SCHEMAS / f"{name}.json"
+
+
+def schema_text(name: str) -> str:
     """The JSON Schema sent to the model; `manage.py write_reply_schema` checks it in."""
-    return Decision.model_json_schema()
-
-
-def schema_text() -> str:
     # In the order of the fields above: a model fills a strict schema in from top to bottom.
-    return json.dumps(schema(), indent=2) + "\n"
+    return json.dumps(NAMES[name].model_json_schema(), indent=2) + "\n"

@@ -113,6 +113,9 @@ def tsb_is_low(situation: Situation) -> str | None:
 
 def resting_hr_is_high(situation: Situation) -> str | None:
     rhr, baseline = situation.metrics.rhr, situation.metrics.rhr_baseline
+    most = situation.mission.constraints.max_rhr
+    if rhr is not None and most is not None and rhr > most:
+        return f"resting heart rate {rhr} is above {most}"
     if rhr is None or baseline is None or rhr - baseline < RESTING_HR_RISE:
         return None
     return f"resting heart rate {rhr} is {RESTING_HR_RISE} or more above {baseline}"
@@ -207,6 +210,21 @@ def points_are_priced(situation: Situation, decision: Decision) -> str | None:
     return f"expected_points must be {expected}."
 
 
+def bonuses_are_in_reach(situation: Situation, decision: Decision) -> str | None:
+    named, game = decision.bonus_opportunities, situation.progress
+    if not named or situation.mission.state != "EVENT_ACTIVE" or game is None:
+        return None
+    # A situation of the first weeks of the service tells its stages only.
+    in_reach = game.get("bonuses_attainable", named)
+    wrong = [name for name in named if name not in in_reach]
+    if not wrong:
+        return None
+    return (
+        f"bonus_opportunities must not name {', '.join(wrong)}; still in reach: "
+        f"{', '.join(in_reach) or 'none'}."
+    )
+
+
 def rest_day_is_rest(situation: Situation, decision: Decision) -> str | None:
     rests = decision.action == "recover" and decision.recommended_ride_mode == "rest"
     if not situation.today.is_rest_day or rests:
@@ -276,6 +294,18 @@ def red_flag_is_referred(situation: Situation, decision: Decision) -> str | None
     return 'a reported red flag means action "recover", 0 minutes and needs_medical_referral true.'
 
 
+def zone_limit_is_kept(situation: Situation, decision: Decision) -> str | None:
+    most, plan = situation.mission.constraints.max_zone, decision.workout_plan
+    if most is None or plan is None:
+        return None
+    minutes = plan.zones.model_dump().items()
+    above = {name: spent for name, spent in minutes if int(name[1]) > most and spent}
+    if not above:
+        return None
+    told = ", ".join(f"{spent} minutes in {name}" for name, spent in above.items())
+    return f"nothing may be above Z{most}: there are {told}."
+
+
 def texts_are_plain(_: Situation, decision: Decision) -> str | None:
     told = decision.model_dump_json().lower()
     marks = [mark for mark in MARKUP if mark in told]
@@ -308,6 +338,7 @@ RULES: dict[str, Rule] = {
     "E3": points_are_priced,
     "E4": rest_day_is_rest,
     "E5": breakaway_is_known_to_be_safe,
+    "E6": bonuses_are_in_reach,
     "E9": no_workout_outside_the_mission,
     "G4": evidence_is_true,
     "C1": missing_is_said,
@@ -315,5 +346,6 @@ RULES: dict[str, Rule] = {
     "C3": not_hard_when(both_unknown),
     "C4": no_watts_without_ftp,
     "M2": red_flag_is_referred,
+    "M7": zone_limit_is_kept,
     "I1": texts_are_plain,
 }

@@ -25,6 +25,9 @@ class Constraints(Fact):
     max_ramp_rate: float
     max_consecutive_hard_days: int
     max_hard_sessions_per_week: int
+    # Stored situations are older than what has a default here and below.
+    max_rhr: int | None = None
+    max_zone: int | None = None
 
 
 class Availability(Fact):
@@ -43,6 +46,8 @@ class MissionFacts(Fact):
     constraints: Constraints
     availability: Availability
     points_schema: dict[str, Any]
+    event_style: str | None = None
+    targets: dict[str, int] = {}
 
 
 class AthleteFacts(Fact):

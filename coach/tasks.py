@@ -5,7 +5,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from coach import daily_run, mornings, record, results
+from coach.builder import drafting, mission_builder
 from coach.models import MissionRun
+from coach.wrap_up import reflections
 from missions.models import Mission
 from missions.schedule import OPEN_MORNINGS
 
@@ -42,9 +44,31 @@ def keep_artifacts(run_id: str) -> None:
     record.keep_artifacts(UUID(run_id))
 
 
+@shared_task(name=reflections.WRITE_REFLECTION)
+def write_reflection(reflection_id: int) -> None:
+    reflections.write(reflection_id)
+
+
+@shared_task(name=reflections.KEEP_REFLECTION)
+def keep_reflection(reflection_id: int) -> None:
+    reflections.keep_artifact(reflection_id)
+
+
+@shared_task(name=drafting.DRAFT_MISSION)
+def draft_mission(draft_id: str) -> None:
+    drafting.make(UUID(draft_id), timezone.now())
+
+
+@shared_task(name=drafting.KEEP_DRAFT_TEXTS)
+def keep_draft_texts(draft_id: str) -> None:
+    drafting.keep_texts(UUID(draft_id), timezone.now())
+
+
 @shared_task(name="coach.purge")
 def purge() -> None:
     record.forget_situations(timezone.now())
+    mission_builder.purge(timezone.now())
+    reflections.forget_facts(timezone.now())
 
 
 def _living(mission_id: str, **more: int) -> Mission | None:

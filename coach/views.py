@@ -12,7 +12,8 @@ from accounts.sessions import signed_in
 from accounts.throttle import limited
 from coach import brief, mornings
 from coach.daily_run import NotLive
-from coach.models import MissionRun
+from coach.models import MissionRun, Reflection
+from coach.wrap_up import reflections, words
 from missions.views import own_mission
 
 
@@ -51,3 +52,16 @@ def run_now(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The run as it stands, asked for again by the page until it is finished."""
     return render(request, "coach/_today.html", today_context(own_run(request, pk)))
+
+
+@login_required
+@require_GET
+def wrap_up_page(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The look back on a mission: its words and facts, or when they come."""
+    mission = own_mission(request, pk)
+    reflection = Reflection.objects.filter(mission=mission).select_related("mission__owner").first()
+    is_without = bool(mission.imported_from) or reflections.is_too_late(mission, timezone.now())
+    told = words.on_page(reflection) if reflection else {}
+    return render(
+        request, "coach/wrap_up.html", {"mission": mission, "is_without": is_without, **told}
+    )

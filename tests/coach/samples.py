@@ -26,6 +26,8 @@ SITUATION: dict[str, Any] = {
             "max_ramp_rate": 8.0,
             "max_consecutive_hard_days": 2,
             "max_hard_sessions_per_week": 3,
+            "max_rhr": None,
+            "max_zone": None,
         },
         "availability": {"weekly_minutes": 420, "today_minutes": 90, "blocked_today": False},
         "points_schema": {
@@ -33,6 +35,8 @@ SITUATION: dict[str, Any] = {
             "mountain": {"gc": 10, "breakaway": 15},
             "bonuses": {"consecutive_5": {"threshold": 5, "points": 5}},
         },
+        "event_style": "steady",
+        "targets": {"ctl": 60},
     },
     "athlete": {"sport": "cycling", "ftp": 220, "lthr": 166, "hr_max": 184},
     "today": {

@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as site
 from django.template.loader import render_to_string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -390,3 +391,64 @@ def test_what_the_coach_marked_is_told_in_words() -> None:
     made = told(situation(), decision({"flags": ["too_little_history", "CTL rises fast."]}))
 
     assert made.flags == ["Too little history", "CTL rises fast."]
+
+
+def mailed(mission: Mission) -> mail.Mail:
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY,
+        trigger="schedule",
+        outcome="decided",
+        finished_at=NOW,
+        situation=situation({"metrics.hrv": None}).model_dump(mode="json"),
+        decision=reply(),
+    )
+    return mail.render("brief", brief.mail_context(run), timezone_name=mission.timezone)
+
+
+@pytest.mark.django_db
+def test_short_brief_says_what_to_do_why_what_was_missing_and_no_more(mission: Mission) -> None:
+    mission.brief_detail = Mission.BriefDetail.SHORT
+
+    sent = mailed(mission)
+
+    run = MissionRun.objects.get()
+    lines = [
+        "Maintain: 60 min, moderate intensity",
+        "",
+        "Tour of the Valleys, Saturday 4 July 2026, 30 days to go",
+        "",
+        reply()["reason"],
+        "",
+        "MISSING",
+        "- HRV",
+        "",
+        f"View full recommendation: http://127.0.0.1:{site.PORT}/runs/{run.pk}",
+        "",
+        "--",
+        f"Lanterne Rouge, http://127.0.0.1:{site.PORT}/",
+        "Training guidance, not medical advice: if you feel ill, stop and ask a clinician.",
+        "Sandbox: stand-in servers, invented data.",
+    ]
+    assert sent.text.splitlines() == lines
+    shown = re.sub(r"<style>.*</style>|<[^>]+>", " ", sent.html, flags=re.DOTALL)
+    assert " ".join(shown.split()) == " ".join(
+        [
+            "Maintain: 60 min, moderate intensity",
+            "Maintain: 60 min, moderate intensity",
+            "Tour of the Valleys, Saturday 4 July 2026, 30 days to go",
+            reply()["reason"],
+            "Missing HRV View full recommendation Sent by Lanterne Rouge .",
+            "Training guidance, not medical advice: if you feel ill, stop and ask a clinician.",
+            "Sandbox: stand-in servers, invented data.",
+        ]
+    )
+
+
+@pytest.mark.django_db
+def test_full_brief_has_the_numbers_and_the_rest(mission: Mission) -> None:
+    sent = mailed(mission)
+
+    for part in ("numbers behind it", "Confidence 80 %", "would change today’s call", "Z2"):
+        assert part.lower() in sent.text.lower()
+        assert part in sent.html.replace("The numbers", "the numbers").replace("What", "what")

@@ -30,7 +30,7 @@ def test_take_gives_a_waiting_run_to_one_worker_for_the_length_of_a_lease(run: M
     claim = claims.take(run, NOW)
 
     assert claim is not None
-    assert (claim.run, claim.fence) == (run, 1)
+    assert (claim.row, claim.fence) == (run, 1)
     assert (run.outcome, run.lease_until, run.fence) == (Outcome.UNDER_WAY, NOW + LEASE, 1)
     assert claims.take(other, NOW + LEASE) is None
     assert (other.outcome, other.fence) == (Outcome.UNDER_WAY, 1)
@@ -86,7 +86,7 @@ def test_write_of_a_worker_that_was_too_slow_changes_nothing(run: MissionRun) ->
     with pytest.raises(claims.Lost):
         slow.renew(NOW + timedelta(hours=1))
 
-    assert (slow.run.summary, same(run).summary) == ("", "")
+    assert (slow.row.summary, same(run).summary) == ("", "")
     assert same(run).lease_until == NOW + timedelta(hours=1) + LEASE
 
 

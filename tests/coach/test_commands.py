@@ -141,10 +141,12 @@ def test_command_refuses_what_it_cannot_find(arguments: list[str]) -> None:
 def test_reply_schema_is_written_from_the_types(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(replies, "SCHEMA_FILE", tmp_path / "coach_output.json")
+    monkeypatch.setattr(replies, "SCHEMAS", tmp_path)
 
     call_command("write_reply_schema")
 
     written = (tmp_path / "coach_output.json").read_text(encoding="utf-8")
     assert json.loads(written) == replies.Decision.model_json_schema()
-    assert capsys.readouterr().out == f"{tmp_path / 'coach_output.json'}\n"
+    assert capsys.readouterr().out.splitlines() == [
+        str(tmp_path / f"{name}.json") for name in replies.NAMES
+    ]

@@ -7,7 +7,7 @@ import time_machine
 from django.db.models import F
 
 from coach import claims, conversation, llm
-from coach.conversation import NoDecision, Unusable
+from coach.conversation import NoReply, Unusable
 from coach.models import MissionRun, ModelCall
 from coach.prompts import Prompt
 from coach.replies import Decision
@@ -38,7 +38,7 @@ def _morning() -> Any:
 
 
 @pytest.fixture
-def claim(mission: Mission) -> claims.Claim:
+def claim(mission: Mission) -> claims.Claim[MissionRun]:
     run = MissionRun.objects.create(mission=mission, local_date=TODAY, trigger="schedule")
     taken = claims.take(run, NOW)
     assert taken is not None
@@ -59,13 +59,13 @@ def sha256(text: str) -> str:
 
 
 def test_decide_returns_what_the_model_said_and_keeps_how_it_was_asked(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     model.decides()
 
     assert conversation.decide(claim, situation(), PROMPT) == decision()
 
-    (call,) = claim.run.calls.all()
+    (call,) = claim.row.calls.all()
     said = json.dumps(reply())
     assert (call.attempt, call.outcome, call.problem, call.refusal) == (1, "accepted", "", "")
     assert (call.model, call.prompt_version) == ("gpt-4o-mini", "training_day@abc")
@@ -77,17 +77,19 @@ def test_decide_returns_what_the_model_said_and_keeps_how_it_was_asked(
 
 
 def test_decide_asks_the_model_of_the_situation_whatever_the_mission_became_since(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     model.decides(reply(IN_THE_BUNCH))
 
     conversation.decide(claim, situation(EVENT), PROMPT)
 
-    assert claim.run.mission.state == Mission.State.TRAINING
+    assert claim.row.mission.state == Mission.State.TRAINING
     assert [question["model"] for question in model.questions] == ["gpt-4o"]
 
 
-def test_decide_asks_once_more_and_says_what_was_wrong(claim: claims.Claim, model: Model) -> None:
+def test_decide_asks_once_more_and_says_what_was_wrong(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     easy = reply({"action": "ease", "evidence": []})
     model.decides(TOO_HARD, easy)
 
@@ -100,13 +102,15 @@ def test_decide_asks_once_more_and_says_what_was_wrong(claim: claims.Claim, mode
         {"role": "assistant", "content": json.dumps(TOO_HARD)},
         {"role": "user", "content": OBJECTION.format(HARD_IS_NOT_ALLOWED)},
     ]
-    assert calls(claim.run) == [(1, "rejected", HARD_IS_NOT_ALLOWED), (2, "accepted", "")]
+    assert calls(claim.row) == [(1, "rejected", HARD_IS_NOT_ALLOWED), (2, "accepted", "")]
 
 
-def test_decide_gives_up_after_the_second_unusable_reply(claim: claims.Claim, model: Model) -> None:
+def test_decide_gives_up_after_the_second_unusable_reply(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     model.says(json.dumps(TOO_HARD), "Ride as you like.")
 
-    with pytest.raises(NoDecision) as given_up:
+    with pytest.raises(NoReply) as given_up:
         conversation.decide(claim, TIRED, PROMPT)
 
     assert given_up.value.kind == "invalid_reply"
@@ -117,22 +121,24 @@ def test_decide_gives_up_after_the_second_unusable_reply(claim: claims.Claim, mo
     assert len(model.questions) == 2
 
 
-def test_decide_tells_the_kind_of_the_last_problem(claim: claims.Claim, model: Model) -> None:
+def test_decide_tells_the_kind_of_the_last_problem(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     model.says("{")
     model.says(None, message={"role": "assistant", "content": None, "refusal": "No."})
 
-    with pytest.raises(NoDecision) as given_up:
+    with pytest.raises(NoReply) as given_up:
         conversation.decide(claim, situation(), PROMPT)
 
     assert given_up.value.kind == "refusal"
-    assert [(call.refusal, call.reply) for call in claim.run.calls.all()] == [
+    assert [(call.refusal, call.reply) for call in claim.row.calls.all()] == [
         ("", "{"),
         ("No.", ""),
     ]
 
 
 def test_refusal_is_not_repeated_to_the_model_as_its_own_words(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     model.says(None, message={"role": "assistant", "content": None, "refusal": "No."})
     model.decides()
@@ -145,19 +151,19 @@ def test_refusal_is_not_repeated_to_the_model_as_its_own_words(
 
 
 def test_answer_that_was_stored_is_read_and_not_asked_for_again(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
-    stored(claim.run, json.dumps(reply()))
+    stored(claim.row, json.dumps(reply()))
 
     assert conversation.decide(claim, situation(), PROMPT) == decision()
     assert model.questions == []
-    assert calls(claim.run) == [(1, "accepted", "")]
+    assert calls(claim.row) == [(1, "accepted", "")]
 
 
 def test_answer_that_was_rejected_before_a_crash_leads_to_the_second_attempt(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
-    stored(claim.run, json.dumps(TOO_HARD), outcome=Outcome.REJECTED)
+    stored(claim.row, json.dumps(TOO_HARD), outcome=Outcome.REJECTED)
     model.decides(reply({"action": "ease", "evidence": []}))
 
     assert conversation.decide(claim, TIRED, PROMPT).action == "ease"
@@ -167,32 +173,32 @@ def test_answer_that_was_rejected_before_a_crash_leads_to_the_second_attempt(
 
 
 def test_question_without_an_answer_is_asked_again_by_the_next_worker(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
-    stored(claim.run, "", outcome=Outcome.UNANSWERED, problem_kind="timeout")
+    stored(claim.row, "", outcome=Outcome.UNANSWERED, problem_kind="timeout")
     model.decides()
 
     assert conversation.decide(claim, situation(), PROMPT) == decision()
-    assert calls(claim.run) == [(1, "accepted", "")]
+    assert calls(claim.row) == [(1, "accepted", "")]
 
 
 def test_model_that_cannot_be_asked_is_no_decision_and_on_record(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     model.answers.append({"error": "the proxy's own words"})
 
-    with pytest.raises(NoDecision) as failed:
+    with pytest.raises(NoReply) as failed:
         conversation.decide(claim, situation(), PROMPT)
 
     assert (failed.value.kind, str(failed.value)) == (
         "model_error",
         "The model sent an answer that is no completion.",
     )
-    assert calls(claim.run) == [(1, "unanswered", str(failed.value))]
+    assert calls(claim.row) == [(1, "unanswered", str(failed.value))]
 
 
 def test_answer_that_comes_after_another_worker_took_over_is_dropped(
-    claim: claims.Claim, model: Model, monkeypatch: pytest.MonkeyPatch
+    claim: claims.Claim[MissionRun], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model.decides()
     complete = llm.complete
@@ -207,10 +213,12 @@ def test_answer_that_comes_after_another_worker_took_over_is_dropped(
     with pytest.raises(claims.Lost):
         conversation.decide(claim, situation(), PROMPT)
 
-    assert calls(claim.run) == []
+    assert calls(claim.row) == []
 
 
-def test_worker_that_lost_its_run_does_not_ask_for_it(claim: claims.Claim, model: Model) -> None:
+def test_worker_that_lost_its_run_does_not_ask_for_it(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     MissionRun.objects.update(fence=F("fence") + 1)
 
     with pytest.raises(claims.Lost):
@@ -219,7 +227,9 @@ def test_worker_that_lost_its_run_does_not_ask_for_it(claim: claims.Claim, model
     assert model.questions == []
 
 
-def test_lease_is_renewed_when_the_model_is_asked(claim: claims.Claim, model: Model) -> None:
+def test_lease_is_renewed_when_the_model_is_asked(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     model.decides()
 
     with time_machine.travel(NOW + MissionRun.LEASE / 2, tick=False):
@@ -229,26 +239,28 @@ def test_lease_is_renewed_when_the_model_is_asked(claim: claims.Claim, model: Mo
 
 
 def test_reply_with_text_no_database_stores_is_kept_and_refused(
-    claim: claims.Claim, model: Model
+    claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     model.says("{\0\ud800}", finish_reason="a reason nobody has heard of")
     model.says(json.dumps(reply({"reason": "Ride easy today, \0 as long as you like."})))
 
-    with pytest.raises(NoDecision) as given_up:
+    with pytest.raises(NoReply) as given_up:
         conversation.decide(claim, situation(), PROMPT)
 
-    first = claim.run.calls.get(attempt=1)
+    first = claim.row.calls.get(attempt=1)
     assert (first.reply, first.finish_reason) == ("{\ufffd?}", "a reason nobody has ")
     assert "Attempt 2: reply: A text holds the character NUL." in str(given_up.value)
 
 
-def test_answer_without_usage_has_unknown_tokens(claim: claims.Claim, model: Model) -> None:
+def test_answer_without_usage_has_unknown_tokens(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
     model.decides()
     del model.answers[0]["usage"]
 
     conversation.decide(claim, situation(), PROMPT)
 
-    call = claim.run.calls.get()
+    call = claim.row.calls.get()
     assert (call.tokens_in, call.tokens_cached, call.tokens_out) == (None, None, None)
 
 
@@ -289,7 +301,7 @@ def test_read_names_why_an_answer_is_no_decision(
     answer = ModelCall(**{"reply": json.dumps(reply()), "finish_reason": "stop", **call})
 
     with pytest.raises(Unusable) as unusable:
-        conversation.read(answer, situation())
+        conversation.read(answer, conversation.for_the_day(situation(), PROMPT))
 
     assert unusable.value.kind == kind
     assert str(unusable.value).startswith(words)
@@ -299,6 +311,6 @@ def test_schema_problems_name_the_place_and_never_the_value() -> None:
     said = json.dumps(reply({"evidence": [{"metric": "metrics.hrv", "value": "53 ms"}]}))
 
     with pytest.raises(Unusable) as unusable:
-        conversation.read(ModelCall(reply=said), situation())
+        conversation.read(ModelCall(reply=said), conversation.for_the_day(situation(), PROMPT))
 
     assert str(unusable.value) == "evidence.0.value: Input should be a valid number"

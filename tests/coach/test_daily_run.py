@@ -56,7 +56,7 @@ def test_run_records_a_decision_and_puts_the_brief_into_the_outbox(rider: Missio
 
     assert run.outcome == Outcome.DECIDED
     assert run.decision is not None
-    assert run.decision["workout_plan"]["duration_minutes"] <= rider.daily_minutes
+    assert run.decision["workout_plan"]["duration_minutes"] <= rider.minutes_on(run.local_date)
     assert run.situation is not None
     assert run.situation["metrics"]["history_days"] == 90
     assert run.situation["athlete"]["ftp"] == 220

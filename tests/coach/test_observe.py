@@ -113,6 +113,7 @@ def test_situation_of_known_rides_and_nights_has_exactly_these_numbers(
 
 def test_situation_of_a_mission_tells_its_dates_and_limits(mission: Mission, ftp: Ftp) -> None:
     mission.owner.lthr_bpm, mission.owner.hr_max_bpm = 166, 184
+    mission.event_style, mission.targets = "breakaway", {"ctl": 60}
 
     told = situation(mission).for_model()
 
@@ -131,9 +132,13 @@ def test_situation_of_a_mission_tells_its_dates_and_limits(mission: Mission, ftp
             "max_ramp_rate": 8.0,
             "max_consecutive_hard_days": 2,
             "max_hard_sessions_per_week": 3,
+            "max_rhr": None,
+            "max_zone": None,
         },
         "availability": {"weekly_minutes": 420, "today_minutes": 90, "blocked_today": False},
         "points_schema": mission.points_schema,
+        "event_style": "breakaway",
+        "targets": {"ctl": 60},
     }
     assert told["athlete"] == {"sport": "cycling", "ftp": 200, "lthr": 166, "hr_max": 184}
     assert told["today"] == {
@@ -147,12 +152,46 @@ def test_situation_of_a_mission_tells_its_dates_and_limits(mission: Mission, ftp
     assert told["progress"] is None
 
 
-def test_limits_that_force_rest_are_never_above_the_mission_s_own(mission: Mission) -> None:
-    mission.min_readiness, mission.min_tsb = 50, -30
+def test_limits_are_the_mission_s_own(mission: Mission) -> None:
+    own = {
+        "min_readiness": 50,
+        "min_tsb": -30,
+        "force_rest_readiness": 40,
+        "force_rest_tsb": -35,
+        "max_ramp_rate": 6,
+        "max_consecutive_hard_days": 1,
+        "max_hard_sessions_per_week": 2,
+        "max_rhr": 58,
+        "max_zone": 3,
+    }
+    for name, value in own.items():
+        setattr(mission, name, value)
 
-    limits = situation(mission).mission.constraints
+    assert situation(mission).mission.constraints.model_dump() == own
 
-    assert (limits.force_rest_readiness, limits.force_rest_tsb) == (50, -30)
+
+def test_day_without_time_is_blocked(mission: Mission) -> None:
+    mission.weekday_minutes = [0 if day == TODAY.weekday() else 75 for day in range(7)]
+    no_time = situation(mission).mission.availability
+    mission.weekday_minutes, mission.blackout_dates = [75] * 7, [TODAY.isoformat()]
+    away = situation(mission).mission.availability
+    mission.blackout_dates = []
+    free = situation(mission).mission.availability
+
+    assert [(one.today_minutes, one.blocked_today) for one in (no_time, away, free)] == [
+        (0, True),
+        (0, True),
+        (75, False),
+    ]
+
+
+def test_restrictions_are_told_as_what_somebody_typed(mission: Mission) -> None:
+    mission.restrictions = "Left knee hurts above 90 minutes."
+
+    assert situation(mission).untrusted == (
+        f"mission: {mission.name}",
+        "restrictions: Left knee hurts above 90 minutes.",
+    )
 
 
 def test_tester_without_any_history_has_no_numbers_and_a_status(mission: Mission) -> None:
@@ -473,7 +512,8 @@ def event(tester: User) -> Mission:
 
 
 def test_event_day_tells_the_stage_and_where_the_game_stands(event: Mission) -> None:
-    settle(event, event.stages.get(number=1), StageRidden(RideMode.BREAKAWAY, "strava:1", NOW))
+    ridden = StageRidden(RideMode.BREAKAWAY, "strava:1", NOW)
+    settle(event, event.stages.get(number=1), ridden, now=NOW)
 
     told = situation(event).for_model()
 
@@ -490,6 +530,17 @@ def test_event_day_tells_the_stage_and_where_the_game_stands(event: Mission) -> 
     assert told["progress"] == {
         "points_total": 8,
         "stages_total": 5,
+        "stages_completed": 1,
+        "stages_missed": 0,
+        "remaining_stages": 4,
+        "consecutive_stages": 1,
+        "breakaway_count": 1,
+        "mountain_breakaway": 0,
+        "mountain_not_breakaway": 0,
+        "remaining_mountain": 1,
+        "final_week_missed": False,
+        "bonuses_earned": [],
+        "bonuses_attainable": ["consecutive_5"],
         "stages": [
             {
                 "number": 1,

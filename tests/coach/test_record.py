@@ -30,7 +30,7 @@ def _morning() -> Any:
         yield
 
 
-def claimed(mission: Mission) -> claims.Claim:
+def claimed(mission: Mission) -> claims.Claim[MissionRun]:
     """A run of today in hand, with its situation drawn up."""
     run = MissionRun.objects.create(
         mission=mission,
@@ -44,7 +44,7 @@ def claimed(mission: Mission) -> claims.Claim:
 
 
 @pytest.fixture
-def claim(mission: Mission) -> claims.Claim:
+def claim(mission: Mission) -> claims.Claim[MissionRun]:
     return claimed(mission)
 
 
@@ -54,7 +54,9 @@ def mails() -> list[tuple[str, str, list[str]]]:
 
 
 def test_decided_run_is_finished_with_its_decision_and_its_brief(
-    claim: claims.Claim, published: list[Message], django_capture_on_commit_callbacks: Any
+    claim: claims.Claim[MissionRun],
+    published: list[Message],
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         record.decided(claim, decision())
@@ -74,7 +76,9 @@ def test_decided_run_is_finished_with_its_decision_and_its_brief(
 
 
 def test_failed_run_opens_an_incident_and_tells_tester_and_operators(
-    claim: claims.Claim, published: list[Message], django_capture_on_commit_callbacks: Any
+    claim: claims.Claim[MissionRun],
+    published: list[Message],
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         record.failed(claim, Kind.INVALID_REPLY, "Attempt 1: readiness 69 is below 70.")
@@ -96,12 +100,36 @@ def test_failed_run_opens_an_incident_and_tells_tester_and_operators(
     ]
 
 
-def test_alert_does_not_carry_what_the_incident_tells_of_the_tester(claim: claims.Claim) -> None:
+def test_tester_who_wants_no_mail_gets_none_of_a_decided_run(
+    claim: claims.Claim[MissionRun],
+) -> None:
+    Mission.objects.update(is_brief_mailed=False)
+    claim.row.mission.refresh_from_db()
+
+    record.decided(claim, decision())
+
+    assert (MissionRun.objects.get().outcome, mails()) == (Outcome.DECIDED, [])
+
+
+def test_operators_hear_of_a_failed_run_whose_tester_wants_no_mail(
+    claim: claims.Claim[MissionRun],
+) -> None:
+    claim.row.mission.is_brief_mailed = False
+
+    record.failed(claim, Kind.INVALID_REPLY, "Attempt 1: readiness 69 is below 70.")
+
+    alert = f"alert:{Incident.objects.get().pk}"
+    assert mails() == [("alert", alert, ["ops@example.org"])]
+
+
+def test_alert_does_not_carry_what_the_incident_tells_of_the_tester(
+    claim: claims.Claim[MissionRun],
+) -> None:
     record.failed(claim, Kind.INVALID_REPLY, "Attempt 1: readiness 69 is below 70.")
 
     alert = Notification.objects.get(kind="alert")
     assert "readiness 69" not in alert.text + alert.html
-    assert claim.run.mission.owner.email not in alert.text + alert.html
+    assert claim.row.mission.owner.email not in alert.text + alert.html
 
 
 @pytest.mark.parametrize("kind", [Kind.TIMEOUT, Kind.RATE_LIMITED, Kind.QUOTA, Kind.MODEL_ERROR])
@@ -127,7 +155,7 @@ def test_alerts_about_single_replies_come_one_by_one() -> None:
 
 
 def test_failed_run_is_recorded_where_no_operator_is_named(
-    claim: claims.Claim, settings: LazySettings
+    claim: claims.Claim[MissionRun], settings: LazySettings
 ) -> None:
     settings.OPERATOR_EMAILS = []
 
@@ -137,7 +165,7 @@ def test_failed_run_is_recorded_where_no_operator_is_named(
     assert Incident.objects.count() == 1
 
 
-def test_worker_that_was_too_slow_records_nothing(claim: claims.Claim) -> None:
+def test_worker_that_was_too_slow_records_nothing(claim: claims.Claim[MissionRun]) -> None:
     MissionRun.objects.update(fence=2)
 
     with pytest.raises(claims.Lost):
@@ -150,7 +178,7 @@ def test_worker_that_was_too_slow_records_nothing(claim: claims.Claim) -> None:
 
 
 def test_run_is_recorded_whole_or_not_at_all(
-    claim: claims.Claim, settings: LazySettings, tmp_path: Any
+    claim: claims.Claim[MissionRun], settings: LazySettings, tmp_path: Any
 ) -> None:
     """Without its mail a run is not finished: the next attempt writes both."""
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
@@ -163,9 +191,9 @@ def test_run_is_recorded_whole_or_not_at_all(
 
 
 @pytest.fixture
-def decided(claim: claims.Claim) -> MissionRun:
+def decided(claim: claims.Claim[MissionRun]) -> MissionRun:
     ModelCall.objects.create(
-        run=claim.run,
+        run=claim.row,
         attempt=1,
         model="gpt-4o-mini",
         prompt_version="training_day@abc",
@@ -175,7 +203,7 @@ def decided(claim: claims.Claim) -> MissionRun:
         tokens_in=2100,
     )
     record.decided(claim, decision())
-    return claim.run
+    return claim.row
 
 
 def test_artifact_tells_the_whole_conversation(decided: MissionRun) -> None:
@@ -212,10 +240,10 @@ def test_artifact_tells_the_whole_conversation(decided: MissionRun) -> None:
     assert (call.prompt, call.reply) == ("", "")
 
 
-def test_artifact_of_a_failed_run_tells_its_incident(claim: claims.Claim) -> None:
+def test_artifact_of_a_failed_run_tells_its_incident(claim: claims.Claim[MissionRun]) -> None:
     record.failed(claim, Kind.TIMEOUT, "The model did not answer in time.")
 
-    record.keep_artifacts(claim.run.pk)
+    record.keep_artifacts(claim.row.pk)
 
     told = json.loads(artifacts.read(Artifact.objects.get()))
     assert (told["outcome"], told["decision"]) == ("failed", None)
@@ -233,8 +261,8 @@ def test_artifact_is_not_written_again_over_the_emptied_texts(decided: MissionRu
     assert MissionRun.objects.get().artifacts_at == NOW
 
 
-def test_artifact_of_a_run_under_way_waits_for_its_end(claim: claims.Claim) -> None:
-    record.keep_artifacts(claim.run.pk)
+def test_artifact_of_a_run_under_way_waits_for_its_end(claim: claims.Claim[MissionRun]) -> None:
+    record.keep_artifacts(claim.row.pk)
 
     assert Artifact.objects.count() == 0
     assert MissionRun.objects.get().artifacts_at is None

@@ -1,13 +1,16 @@
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
+from django.db.models import Choices
 from pydantic import ValidationError
 
 from coach import replies
 from coach.replies import Decision
+from missions import limits
+from missions.models import Mission, RideMode, StageType
 from tests.coach.samples import IN_THE_BUNCH, Changes, decision, reply
 
 # What the strict mode of structured outputs refuses.
@@ -26,16 +29,20 @@ def parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from parts(part)
 
 
-def test_schema_in_the_repository_is_the_one_the_types_make() -> None:
-    assert replies.SCHEMA_FILE.read_text(encoding="utf-8") == replies.schema_text()
+@pytest.mark.parametrize("name", replies.NAMES)
+def test_schema_in_the_repository_is_the_one_the_types_make(name: str) -> None:
+    assert replies.schema_file(name).read_text(encoding="utf-8") == replies.schema_text(name)
 
 
-def test_schema_is_what_strict_outputs_accept() -> None:
-    schemas = list(parts(replies.schema()))
+@pytest.mark.parametrize(
+    ("name", "count"), [("coach_output", 8), ("mission_draft", 7), ("reflection", 2)]
+)
+def test_schema_is_what_strict_outputs_accept(name: str, count: int) -> None:
+    schemas = list(parts(replies.NAMES[name].model_json_schema()))
     objects = [schema for schema in schemas if schema.get("type") == "object"]
 
-    assert len(objects) == 8
-    assert [schema["additionalProperties"] for schema in objects] == [False] * 8
+    assert len(objects) == count
+    assert [schema["additionalProperties"] for schema in objects] == [False] * count
     assert [sorted(schema["required"]) for schema in objects] == [
         sorted(schema["properties"]) for schema in objects
     ]
@@ -44,7 +51,7 @@ def test_schema_is_what_strict_outputs_accept() -> None:
 
 
 def test_schema_is_filled_in_from_the_action_down_to_the_details() -> None:
-    told = json.loads(replies.schema_text())
+    told = json.loads(replies.schema_text("coach_output"))
 
     assert list(told["properties"]) == list(Decision.model_fields)
     assert list(told["properties"])[:3] == ["action", "intensity_recommendation", "reason"]
@@ -54,7 +61,7 @@ def test_schema_is_filled_in_from_the_action_down_to_the_details() -> None:
 def test_reply_that_fits_the_schema_is_a_decision(changes: Changes) -> None:
     told = reply(changes)
 
-    jsonschema.validate(told, replies.schema())
+    jsonschema.validate(told, replies.Decision.model_json_schema())
     assert Decision.model_validate_json(json.dumps(told)).model_dump(mode="json") == told
 
 
@@ -166,3 +173,20 @@ def test_zone_minutes_know_their_sum_and_their_hard_part() -> None:
 
     assert plan is not None
     assert (plan.zones.total(), plan.zones.hard()) == (28, 22)
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (replies.MissionType, Mission.Type),
+        (replies.StageType, StageType),
+        (replies.RideMode, RideMode),
+    ],
+)
+def test_words_of_a_reply_are_those_of_the_models(words: Any, choices: type[Choices]) -> None:
+    assert list(get_args(words)) == choices.values
+
+
+def test_limits_and_targets_of_a_draft_are_those_of_a_mission() -> None:
+    assert tuple(replies.DraftLimits.model_fields) == Mission.LIMITS
+    assert replies.Targets.model_fields.keys() == limits.TARGETS.keys()

@@ -182,6 +182,12 @@ BREAKS = [
         "the day must not be hard: resting heart rate 58.0 is 7 or more above 51.0.",
     ),
     Case(
+        "L3",
+        {"mission.constraints.max_rhr": 49, "metrics.rhr_baseline": None},
+        {**HARD, "action": "maintain", "intensity_recommendation": "high"},
+        "the day must not be hard: resting heart rate 50.0 is above 49.",
+    ),
+    Case(
         "L4",
         {"metrics.readiness": 59},
         {**EASY_HOUR, "evidence": []},
@@ -311,6 +317,19 @@ BREAKS = [
         )
         for path in ("metrics.readiness", "metrics.tsb")
     ),
+    Case(
+        "E6",
+        {**EVENT, "progress": {"bonuses_attainable": ["consecutive_5", "all_gc"]}},
+        {**IN_THE_BUNCH, "bonus_opportunities": ["all_gc", "breakaway_10", "jackpot"]},
+        "bonus_opportunities must not name breakaway_10, jackpot; still in reach: consecutive_5, "
+        "all_gc.",
+    ),
+    Case(
+        "E6",
+        {**EVENT, "progress": {"bonuses_attainable": []}},
+        {**IN_THE_BUNCH, "bonus_opportunities": ["consecutive_5"]},
+        "bonus_opportunities must not name consecutive_5; still in reach: none.",
+    ),
     *(
         Case(
             "E9",
@@ -424,6 +443,12 @@ BREAKS = [
             {**EASY_HOUR, "workout_plan": None, "needs_medical_referral": True},
         )
     ),
+    Case(
+        "M7",
+        {"mission.constraints.max_zone": 1},
+        {"workout_plan.zones.Z2": 30, "workout_plan.zones.Z4": 10},
+        "nothing may be above Z1: there are 30 minutes in Z2, 10 minutes in Z4.",
+    ),
     *(
         Case("I1", {}, {where: text}, f"texts must be plain, without {mark}.")
         for where, text, mark in (
@@ -469,6 +494,10 @@ SOUND: dict[str, tuple[Changes, Changes]] = {
             "week.minutes_done": 365,
         },
         {**HARD, "intensity_recommendation": "high", "confidence": 0.95, "evidence": []},
+    ),
+    "a hard day at the highest resting heart rate and in the highest zone": (
+        {"mission.constraints.max_rhr": 50, "mission.constraints.max_zone": 4},
+        {**HARD, "intensity_recommendation": "high"},
     ),
     "zones, steps and numbers within their tolerance": (
         {},

@@ -1,3 +1,4 @@
+import copy
 import json
 
 import pytest
@@ -14,6 +15,19 @@ def test_situation_survives_its_way_through_the_database() -> None:
 
     assert stored == SITUATION
     assert Situation.model_validate(stored) == drawn_up
+
+
+def test_situation_of_an_older_release_is_read() -> None:
+    stored = copy.deepcopy(SITUATION)
+    for name in ("event_style", "targets"):
+        del stored["mission"][name]
+    for name in ("max_rhr", "max_zone"):
+        del stored["mission"]["constraints"][name]
+
+    mission = Situation.model_validate(stored).mission
+
+    assert (mission.event_style, mission.targets) == (None, {})
+    assert (mission.constraints.max_rhr, mission.constraints.max_zone) == (None, None)
 
 
 def test_model_is_given_neither_typed_text_nor_our_own_notes() -> None:

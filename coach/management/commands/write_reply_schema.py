@@ -6,8 +6,10 @@ from coach import replies
 
 
 class Command(BaseCommand):
-    help = "Write the JSON Schema that the model is sent, from the types in coach/replies.py."
+    help = "Write the JSON Schemas that the model is sent, from the types in coach/replies.py."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        replies.SCHEMA_FILE.write_text(replies.schema_text(), encoding="utf-8")
-        self.stdout.write(str(replies.SCHEMA_FILE))
+        for name in replies.NAMES:
+            file = replies.schema_file(name)
+            file.write_text(replies.schema_text(name), encoding="utf-8")
+            self.stdout.write(str(file))
