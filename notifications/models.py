@@ -26,6 +26,7 @@ class Notification(models.Model):
     class Kind(models.TextChoices):
         BRIEF = "brief", "daily brief"
         NO_BRIEF = "no_brief", "no guidance today"
+        WRAP_UP = "wrap_up", "look back on a mission"
         ALERT = "alert", "operator alert"
         ACCOUNT = "account", "account mail"
 

@@ -1,0 +1,197 @@
+"""Looking back on a mission that is complete: once, in the model's words, on facts we computed.
+
+When no words pass the checks the facts stand alone: nothing is written in the model's place.
+"""
+
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts import artifacts, privacy
+from accounts.models import Artifact
+from coach import claims, conversation, prompts, record, replies, results
+from coach.conversation import Question
+from coach.models import Incident, Reflection
+from coach.wrap_up import rules
+from coach.wrap_up.facts import Facts, draw_up
+from coach.wrap_up.words import in_mail
+from missions import schedule
+from missions.models import Mission, Stage
+from notifications import mail, outbox
+from notifications.models import Notification
+
+WRITE_REFLECTION = "coach.write_reflection"
+KEEP_REFLECTION = "coach.keep_reflection"
+# An event that ended before is over and done: no mail about it out of the blue.
+NO_LONGER_AFTER = timedelta(days=30)
+
+Outcome = Reflection.Outcome
+
+
+def sweep(now: datetime, most: int) -> None:
+    """Open what is due, and hurry along what no worker holds."""
+    for mission in due(now)[:most]:
+        Reflection.objects.get_or_create(mission=mission, defaults={"opened_at": now})
+    for pk in Reflection.claimable(now).values_list("pk", flat=True)[:most]:
+        current_app.send_task(WRITE_REFLECTION, args=[pk])
+    finished = Reflection.objects.exclude(outcome__in=Reflection.OPEN)
+    for pk in finished.filter(artifacts_at=None).values_list("pk", flat=True)[:most]:
+        current_app.send_task(KEEP_REFLECTION, args=[pk])
+
+
+def is_too_late(mission: Mission, now: datetime) -> bool:
+    return mission.event_end < (now - NO_LONGER_AFTER).date()
+
+
+def due(now: datetime) -> list[Mission]:
+    """Missions to look back on: complete, ridden here, and told of to their last stage."""
+    complete = Mission.objects.filter(
+        **{f"owner__{name}": value for name, value in privacy.READABLE.items()},
+        state=Mission.State.MISSION_COMPLETE,
+        imported_from="",
+        event_end__gte=(now - NO_LONGER_AFTER).date(),
+        reflection__isnull=True,
+    )
+    stages = Stage.objects.filter(mission__in=complete, is_rest_day=False, progress__isnull=True)
+    waiting = set(stages.values_list("mission_id", flat=True))
+    return [one for one in complete if comes_at(one, has_open=one.pk in waiting) <= now]
+
+
+def comes_at(mission: Mission, *, has_open: bool) -> datetime:
+    """The first morning after the event; with open stages, when none is waited for any more."""
+    patience = results.PATIENCE if has_open else timedelta(days=1)
+    return schedule.slot_on(mission, mission.event_end + patience)
+
+
+def write(reflection_id: int) -> None:
+    """Bring a reflection to its end, once: whoever comes second finds it finished or held."""
+    reflection = Reflection.objects.select_related("mission__owner").filter(pk=reflection_id)
+    claim = next((claims.take(one, timezone.now()) for one in reflection), None)
+    if claim is None:
+        return
+    try:
+        _look_back(claim)
+    except claims.Lost:
+        claims.look_again(claim.row)  # too slow: another worker's now, or deleted
+
+
+def _look_back(claim: claims.Claim[Reflection]) -> None:
+    if claim.fence > Reflection.MOST_ATTEMPTS * claim.row.asked:
+        _failed(claim, Incident.Kind.CRASH, "The reflection broke off at every attempt.")
+        return
+    if not privacy.may_be_read(claim.row.owner.pk):
+        claim.drop()
+        return
+    try:
+        facts = _facts(claim)
+        _written(claim, facts, conversation.ask(claim, question(claim.row, facts)))
+    except conversation.NoReply as reason:
+        _failed(claim, reason.kind, str(reason))
+    except conversation.NotAllowed:
+        claim.drop()
+
+
+def question(reflection: Reflection, facts: Facts) -> Question[replies.Reflection]:
+    name = reflection.mission.name
+    return Question(
+        prompts.for_wrap_up(facts.model_dump(mode="json"), name),
+        settings.COACH_MODEL_BUILDER,
+        replies.Reflection,
+        problems_in=lambda reply: rules.problems_in(facts, name, reply),
+        asked=reflection.asked,
+    )
+
+
+def _facts(claim: claims.Claim[Reflection]) -> Facts:
+    """Drawn up once, then kept, so that a later attempt asks the same."""
+    reflection = claim.row
+    if reflection.facts is not None:
+        return Facts.model_validate(reflection.facts)
+    mission = reflection.mission
+    facts = draw_up(mission, mission.local_date(timezone.now()))
+    claim.write(facts=facts.model_dump(mode="json"))
+    return facts
+
+
+def _written(claim: claims.Claim[Reflection], facts: Facts, reply: replies.Reflection) -> None:
+    reflection = claim.row
+    with transaction.atomic():
+        claim.write(
+            outcome=Outcome.WRITTEN,
+            finished_at=timezone.now(),
+            lease_until=None,
+            reply=reply.model_dump(mode="json"),
+        )
+        if reflection.mission.is_brief_mailed:
+            _mail_tester(reflection)
+        _keep_later(reflection)
+
+
+def _failed(claim: claims.Claim[Reflection], kind: str, detail: str) -> None:
+    """Failed in the open: an incident and an alert; the tester's page shows the facts alone."""
+    reflection = claim.row
+    with transaction.atomic():
+        claim.write(outcome=Outcome.FAILED, finished_at=timezone.now(), lease_until=None)
+        record.open_incident(reflection, kind, detail)
+        _keep_later(reflection)
+
+
+def ask_again(reflection: Reflection) -> bool:
+    """An operator's wish: try one that failed once more, on what is known by now."""
+    with transaction.atomic():
+        is_asked = Reflection.objects.filter(pk=reflection.pk, outcome=Outcome.FAILED).update(
+            outcome=Outcome.DUE,
+            asked=F("asked") + 1,
+            facts=None,
+            finished_at=None,
+            artifacts_at=None,
+        )
+        if is_asked:
+            _publish_later(WRITE_REFLECTION, reflection)
+    return bool(is_asked)
+
+
+def _mail_tester(reflection: Reflection) -> None:
+    mission = reflection.mission
+    outbox.enqueue(
+        Notification.Kind.WRAP_UP,
+        mail.render("wrap_up", in_mail(reflection), timezone_name=mission.timezone),
+        dedupe_key=f"wrap_up:{mission.pk}",
+        recipients=[mission.owner.email],
+        user=mission.owner,
+    )
+
+
+def _keep_later(reflection: Reflection) -> None:
+    _publish_later(KEEP_REFLECTION, reflection)
+
+
+def _publish_later(task: str, reflection: Reflection) -> None:
+    transaction.on_commit(lambda: current_app.send_task(task, args=[reflection.pk]), robust=True)
+
+
+@transaction.atomic
+def keep_artifact(reflection_id: int) -> None:
+    """Store what was asked and answered as one file, then empty the texts in the rows."""
+    reflection = record.hold_finished(Reflection, reflection_id)
+    if reflection is None or reflection.artifacts_at is not None:
+        return
+    mission = reflection.mission
+    local_date = mission.local_date(reflection.finished_at)
+    name = f"wrap-up-{reflection.asked}.json"
+    key = artifacts.key_for(mission.owner, mission.pk, local_date, name)
+    told = {"mission": str(mission.pk), "facts": reflection.facts, "reply": reflection.reply}
+    record.keep_texts(reflection, key, told)
+    reflection.artifacts_at = timezone.now()
+    reflection.save(update_fields=["artifacts_at"])
+
+
+def forget_facts(now: datetime) -> int:
+    """Empty facts as old as the artifacts that tell the same numbers; the words stay."""
+    before = now - artifacts.KEPT_FOR[Artifact.Retention.REASONING]
+    old = Reflection.objects.filter(finished_at__lt=before, facts__isnull=False)
+    return old.update(facts=None)
