@@ -7,6 +7,7 @@ devices typed is never looked at.
 from typing import Any
 
 from sandbox.coach import event, training, words
+from sandbox.coach.blocks import Messages, block_in
 from sandbox.coach.limits import Limits, limits_of
 from sandbox.coach.situation import Situation
 from sandbox.coach.workouts import REST, Session, plan_of
@@ -20,6 +21,11 @@ NO_EVENT: dict[str, Any] = {
     "bonus_opportunities": [],
     "strategic_notes": "",
 }
+
+
+def answer(messages: Messages) -> dict[str, Any]:
+    """The decision on the situation in the messages; raises blocks.Missing."""
+    return decide(block_in(messages, "situation"))
 
 
 def decide(raw: dict[str, Any]) -> dict[str, Any]:
@@ -60,3 +66,26 @@ def confidence(situation: Situation) -> float:
     if situation.flag("metrics.conflict"):
         caps.append(0.65)
     return round(min(caps), 2)
+
+
+def absurd(decision: dict[str, Any]) -> dict[str, Any]:
+    """Every field fits the schema; nothing else is right."""
+    plan = {
+        "type": "Everything at once",
+        "description": "All of it, as hard as it goes.",
+        "duration_minutes": 700,
+        "zones": {"Z1": 0, "Z2": 10, "Z3": 0, "Z4": 0, "Z5": 300, "Z6": 0, "Z7": 0},
+        "estimated_load": 12.0,
+        "intensity_factor": 0.2,
+        "steps": [],
+    }
+    return decision | {
+        "action": "push",
+        "intensity_recommendation": "high",
+        "reason": "Your readiness is 100 and your TSB is 50, so you ride until it is dark.",
+        "confidence": 1.0,
+        "missing_data": [],
+        "needs_medical_referral": False,
+        "evidence": [{"metric": "metrics.readiness", "value": 100.0}],
+        "workout_plan": plan,
+    }

@@ -23,13 +23,16 @@ def bonuses_in_reach(situation: Situation, mode: str) -> list[str]:
     if mode == "rest":
         return []
     known = situation.at("mission.bonuses") or situation.at("mission.points_schema.bonuses") or {}
+    open_names = situation.at("progress.bonuses_attainable")
     earned = situation.at("progress.bonuses_earned") or []
     standing = _standing(situation)
     is_mountain = stage_type(situation) == "mountain"
     return [
         name
         for name, bonus in known.items()
-        if name not in earned and _is_in_reach(name, _threshold(bonus), standing, mode, is_mountain)
+        if name not in earned
+        and (open_names is None or name in open_names)
+        and _is_in_reach(name, _threshold(bonus), standing, mode, is_mountain)
     ]
 
 
@@ -38,16 +41,19 @@ def _is_in_reach(
 ) -> bool:
     is_breakaway = mode == "breakaway"
     streak, breakaways = threshold or 5, threshold or 10
+    # The number is part of the name: consecutive_5, breakaway_10.
+    kind = name.rstrip("0123456789")
     return {
-        "consecutive_5": standing.streak < streak <= standing.streak + standing.remaining,
-        "breakaway_10": is_breakaway
+        "consecutive_": standing.streak < streak <= standing.streak + standing.remaining,
+        "breakaway_": is_breakaway
         and standing.breakaways < breakaways <= standing.breakaways + standing.remaining,
         "all_mountains_breakaway": is_breakaway
         and is_mountain
         and not standing.mountains_not_in_the_break,
         "final_week_complete": not standing.is_final_week_missed,
+        "all_gc": not is_breakaway and not standing.breakaways and not standing.missed,
         "all_gc_mode": not is_breakaway and not standing.breakaways and not standing.missed,
-    }.get(name, False)
+    }.get(kind, False)
 
 
 def _threshold(bonus: Any) -> float | None:
@@ -56,7 +62,10 @@ def _threshold(bonus: Any) -> float | None:
 
 def _standing(situation: Situation) -> Standing:
     stages = situation.at("progress.stages")
-    return _counted(situation, stages) if isinstance(stages, list) else _given(situation)
+    is_given = situation.number("progress.remaining_stages") is not None
+    if isinstance(stages, list) and not is_given:
+        return _counted(situation, stages)
+    return _given(situation)
 
 
 def _given(situation: Situation) -> Standing:

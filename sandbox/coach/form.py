@@ -69,7 +69,10 @@ def resting_heart_rate(situation: Situation) -> Cause | None:
     is_over = rhr is not None and most is not None and rhr > most
     if rhr is None or not (is_raised or is_over):
         return None
-    against = f"a baseline of {shown(baseline)}" if baseline is not None else "its usual level"
+    if is_over and not is_raised and most is not None:
+        against = f"the {shown(most)} above which your mission allows nothing hard"
+    else:
+        against = f"a baseline of {shown(baseline)}" if baseline is not None else "its usual level"
     return Cause(
         "resting_heart_rate_raised",
         Ceiling.EASY,

@@ -3,6 +3,9 @@
 from sandbox.coach.causes import Cause, Ceiling, shown
 from sandbox.coach.situation import Situation
 
+# What stays inside the highest zone a clinician allows.
+CEILINGS = (Ceiling.REST, Ceiling.RECOVER, Ceiling.EASY, Ceiling.STEADY, Ceiling.STEADY)
+
 
 def red_flag(situation: Situation) -> Cause | None:
     if not situation.flag("health.red_flags"):
@@ -86,9 +89,10 @@ def clinician_limit(situation: Situation) -> Cause | None:
     """The highest zone a clinician allows, as 2 or "Z2"."""
     named = situation.at("mission.constraints.max_zone")
     zone = str(named).upper().removeprefix("Z") if named is not None else ""
-    if not zone.isdigit() or int(zone) > 3:
+    # No session here goes above Z5, and with a limit of Z4 those without Z4 are the safe ones.
+    if not zone.isdigit() or int(zone) > 4:
         return None
-    ceiling = {0: Ceiling.REST, 1: Ceiling.RECOVER, 2: Ceiling.EASY, 3: Ceiling.STEADY}[int(zone)]
+    ceiling = CEILINGS[int(zone)]
     return Cause(
         "clinician_limit",
         ceiling,

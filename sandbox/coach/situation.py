@@ -1,6 +1,5 @@
 """Reading the situation: any field may be missing, null or stale, and none is guessed."""
 
-import json
 from typing import Any
 
 STALE_AFTER_H = 36
@@ -12,10 +11,6 @@ KEY_INPUTS = (
     "metrics.sleep_h",
     "athlete.ftp",
 )
-
-
-class NoSituation(Exception):
-    """No message holds a situation that can be read."""
 
 
 class Situation:
@@ -49,44 +44,3 @@ class Situation:
     @property
     def state(self) -> str:
         return self.at("mission.state") or "TRAINING"
-
-
-def situation_in(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """The situation of the latest user message that holds one; raises NoSituation."""
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            block = _block(_text(message.get("content")))
-            if block is not None:
-                return block
-    raise NoSituation
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
-
-
-def _block(text: str) -> dict[str, Any] | None:
-    """What stands between the two marker lines, outside any untrusted block."""
-    inside: str | None = None
-    lines: list[str] = []
-    for line in text.splitlines():
-        mark = line.strip()
-        if inside is None and mark in ("<situation>", "<untrusted>"):
-            inside = mark
-        elif inside == "<situation>" and mark == "</situation>":
-            return _parsed("\n".join(lines))
-        elif inside == "<untrusted>" and mark == "</untrusted>":
-            inside = None
-        elif inside == "<situation>":
-            lines.append(line)
-    return None
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

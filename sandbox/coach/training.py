@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sandbox.coach.causes import Ceiling
+from sandbox.coach.health import clinician_limit
 from sandbox.coach.limits import Limits
 from sandbox.coach.situation import Situation
 from sandbox.coach.workouts import (
@@ -66,7 +67,8 @@ def _minutes(situation: Situation, limits: Limits) -> int:
 
 def _wish(situation: Situation, limits: Limits, most: int) -> tuple[Callable[[int], Session], int]:
     if is_eve(situation):
-        can_open = limits.ceiling >= Ceiling.STEADY and most >= 30
+        is_limited = clinician_limit(situation) is not None
+        can_open = limits.ceiling >= Ceiling.STEADY and most >= 30 and not is_limited
         return (openers, min(most, 40)) if can_open else (easy, min(most, 30))
     if limits.ceiling is Ceiling.EASY:
         return easy, min(most, 45)

@@ -9,12 +9,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 
-from sandbox.coach import decide
-from sandbox.coach.situation import NoSituation, situation_in
+from sandbox.coach.blocks import Missing
 from sandbox.memory import alone, recall, remember
 from sandbox.modes import MODES, Mode, take
 from sandbox.openai import answers
 from sandbox.openai.checks import BadRequest, check, invalid_schema, is_known
+from sandbox.openai.conversations import Conversation, conversation_of
 from sandbox.openai.models import KNOWN, model
 
 KEPT_REQUESTS = 20
@@ -53,14 +53,15 @@ def chat_completions(request: HttpRequest) -> JsonResponse:
         return answers.unknown_model(body.get("model"))
     try:
         check(body)
+        conversation = conversation_of(body)
         if mode.mode == "bad_request":
-            raise invalid_schema("coach_output", "In context=(), the sandbox was told to refuse.")
-        decision = decide(situation_in(body["messages"]))
+            raise invalid_schema(conversation.name, "In context=(), told to refuse.")
+        reply = conversation.answer(body["messages"])
     except BadRequest as problem:
         return answers.bad_request(problem)
-    except NoSituation:
-        return answers.bad_request(BadRequest("No situation in the messages.", param="messages"))
-    return _completed(body, decision, mode)
+    except Missing as block:
+        return answers.bad_request(BadRequest(f"No {block} in the messages.", param="messages"))
+    return _completed(body, conversation, reply, mode)
 
 
 @require_GET
@@ -110,12 +111,14 @@ def _refused(mode: Mode) -> JsonResponse | None:
     return None
 
 
-def _completed(body: dict[str, Any], decision: dict[str, Any], mode: Mode) -> JsonResponse:
+def _completed(
+    body: dict[str, Any], conversation: Conversation, reply: dict[str, Any], mode: Mode
+) -> JsonResponse:
     if mode.mode == "timeout":
         mode.wait(70)
     if mode.mode == "absurd":
-        decision = absurd(decision)
-    text = json.dumps(decision, ensure_ascii=False)
+        reply = conversation.absurd(reply)
+    text = json.dumps(reply, ensure_ascii=False)
     if mode.mode == "length":
         return answers.completion(body, text[: len(text) // 2], finish_reason="length")
     if mode.mode == "content_filter":
@@ -129,26 +132,3 @@ INSTEAD = {
     "malformed": "Sure! Here is your day: an easy hour on the bike.",
     "schema_invalid": json.dumps({"plan": "ride", "minutes": "sixty"}),
 }
-
-
-def absurd(decision: dict[str, Any]) -> dict[str, Any]:
-    """Every field fits the schema; nothing else is right."""
-    plan = {
-        "type": "Everything at once",
-        "description": "All of it, as hard as it goes.",
-        "duration_minutes": 700,
-        "zones": {"Z1": 0, "Z2": 10, "Z3": 0, "Z4": 0, "Z5": 300, "Z6": 0, "Z7": 0},
-        "estimated_load": 12.0,
-        "intensity_factor": 0.2,
-        "steps": [],
-    }
-    return decision | {
-        "action": "push",
-        "intensity_recommendation": "high",
-        "reason": "Your readiness is 100 and your TSB is 50, so you ride until it is dark.",
-        "confidence": 1.0,
-        "missing_data": [],
-        "needs_medical_referral": False,
-        "evidence": [{"metric": "metrics.readiness", "value": 100.0}],
-        "workout_plan": plan,
-    }

@@ -146,6 +146,30 @@ def test_stage_that_is_ridden_leaves_an_easy_rest_of_the_day() -> None:
     assert decision.flags == ["stage_already_ridden"]
 
 
+@pytest.mark.parametrize("most", range(1, 8))
+@pytest.mark.parametrize("scenario_id", BY_ID)
+def test_no_minute_is_above_the_highest_zone_allowed(scenario_id: str, most: int) -> None:
+    context: dict[str, Any] = copy.deepcopy(BY_ID[scenario_id]["context"])
+    context["mission"]["constraints"]["max_zone"] = most
+
+    plan = decided(context).workout_plan
+
+    minutes = plan.zones.model_dump() if plan else {}
+    assert {zone: spent for zone, spent in minutes.items() if int(zone[1]) > most and spent} == {}
+
+
+def test_resting_heart_rate_above_the_mission_s_own_limit_makes_the_day_easy() -> None:
+    context = changed("SC01", rhr=57, rhr_baseline=55)
+    context["mission"]["constraints"]["max_rhr"] = 56
+
+    decision = decided(context)
+
+    assert (decision.action, decision.flags) == ("ease", ["resting_heart_rate_raised"])
+    assert decision.reason.startswith(
+        "Resting heart rate is 57 against the 56 above which your mission allows nothing hard"
+    )
+
+
 def random_morning(dice: random.Random) -> dict[str, Any]:
     context: dict[str, Any] = copy.deepcopy(dice.choice(SCENARIOS)["context"])
     for name, values in {

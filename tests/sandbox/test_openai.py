@@ -5,7 +5,7 @@ import httpx2
 import openai
 import pytest
 
-from coach.replies import SCHEMA_FILE, Decision
+from coach.replies import Decision, schema_file
 from sandbox.coach import decide
 from tests.sandbox.questions import CONTEXT, ask, reply, situation_text
 from tests.sandbox.scenarios import BY_ID
@@ -15,7 +15,7 @@ STRICT = {
     "json_schema": {
         "name": "coach_output",
         "strict": True,
-        "schema": json.loads(SCHEMA_FILE.read_text(encoding="utf-8")),
+        "schema": json.loads(schema_file("coach_output").read_text(encoding="utf-8")),
     },
 }
 
