@@ -1,5 +1,6 @@
 """The pages that need every app: Home, and one run in full."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from coach.situation import Situation
 from coach.views import own_run, today_context
 from connections import panel
 from missions import lifecycle
-from missions.models import Mission, Stage
+from missions.game import game_of
+from missions.models import Mission
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -28,37 +30,32 @@ def site(request: HttpRequest) -> dict[str, Any]:
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "lanterne/landing.html")
-    user = signed_in(request)
+    user, now = signed_in(request), timezone.now()
+    lifecycle.keep_time_of(user, now)
     mission = Mission.objects.current_for(user)
     context = {"mission": mission, **panel.context_for(user)}
     if mission is not None:
-        context |= _mission_context(mission)
+        context |= _mission_context(mission, now)
     return render(request, "lanterne/home.html", context)
 
 
-def _mission_context(mission: Mission) -> dict[str, Any]:
-    now = timezone.now()
+def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
     local_date = mission.local_date(now)
-    lifecycle.keep_time(mission, local_date=local_date, now=now)
     run = mission.runs.filter(local_date=local_date).select_related("mission__owner").first()
     earlier = mission.runs.filter(local_date__lt=local_date).defer("situation", "decision")
-    stages = list(mission.stages.select_related("progress"))
+    game = game_of(mission)
     return {
         "local_date": local_date,
         "states": _state_line(mission),
         "days_to_event": mission.days_to_event(local_date),
         "event_days_left": (mission.event_end - local_date).days + 1,
-        "stages": stages,
-        "points_total": sum(stage.progress.points for stage in stages if _is_settled(stage)),
+        "game": game,
+        "points_total": game.points_total,
         "earlier_runs": list(earlier[:7]),
         "run": run,
         "brief": None,
         **(today_context(run) if run else {}),
     }
-
-
-def _is_settled(stage: Stage) -> bool:
-    return hasattr(stage, "progress")
 
 
 def _state_line(mission: Mission) -> list[dict[str, Any]]:

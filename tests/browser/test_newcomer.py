@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser import pages
 from tests.processes import Service
 
 pytestmark = pytest.mark.browser
 
 SLOW_MS = 60_000
+EMAIL = "newcomer@example.org"
 
 
 @pytest.fixture
@@ -40,18 +42,12 @@ def test_newcomer_reads_a_first_brief_and_finds_its_mail(newcomer: Page, export:
 def register(page: Page) -> None:
     page.goto("/auth/register")
     expect(page.get_by_label("Time zone")).to_have_value("Pacific/Auckland")
-    page.get_by_label("E-mail").fill("newcomer@example.org")
-    page.get_by_label("Password").fill("a lantern in the rain")
-    page.get_by_label("may read my health data").check()
-    page.get_by_role("button", name="Register").click()
-    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
-    open_mail(page, "Confirm your address for Lanterne Rouge")
-    page.get_by_role("link", name="/auth/confirm/").click()
-    page.wait_for_url("**/missions/new")
+    pages.register(page, EMAIL)
 
 
 def make_mission(page: Page) -> None:
     start = date.today() + timedelta(days=60)  # noqa: DTZ011  any day that is still to come
+    page.get_by_role("link", name="write it yourself").click()
     page.locator("[name=name]").fill("Ride round the lake")
     page.locator("[name=mission_type]").select_option("gran_fondo")
     page.locator("[name=event_start]").fill(start.isoformat())
@@ -93,18 +89,6 @@ def read_brief(page: Page) -> None:
 
 
 def find_mail(page: Page) -> None:
-    open_mail(page, "Lanterne Rouge Daily Brief – Ride round the lake")
+    pages.open_mail(page, "Lanterne Rouge Daily Brief – Ride round the lake", EMAIL)
     body = page.frame_locator("iframe")
     expect(body.get_by_text("Ride round the lake").first).to_be_visible()
-
-
-def open_mail(page: Page, subject: str) -> None:
-    """Look into the mailbox until the mail is there."""
-    mail = page.get_by_role("link", name=subject)
-    for _ in range(20):
-        page.goto("/sandbox/mailbox/")
-        if mail.count():
-            break
-        page.wait_for_timeout(500)
-    mail.first.click()
-    expect(page.get_by_text("To newcomer@example.org,")).to_be_visible()

@@ -1,6 +1,7 @@
 """Every page of the seeded sandbox: accessible in both schemes, and no wider than a small phone."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +20,7 @@ FOR_VISITORS = (
 )
 FOR_TESTERS = (
     *("/", "/connections", "/settings", "/missions/new", "MISSION", "RUN"),
+    *("/missions/by-hand", "MISSION/delete"),
     *("/settings/sessions", "/settings/activity", "/settings/privacy", "/settings/delete"),
     *("/settings/password", "/settings/second-factor", "/settings/email", "/auth/logout"),
 )
@@ -57,12 +59,17 @@ def tester(visitor: Page) -> Page:
 
 def address(page: Page, path: str) -> str:
     """A path, or where Home links to the mission or the run."""
-    if path not in {"MISSION", "RUN"}:
+    name, _, rest = path.partition("/")
+    folder = {"MISSION": "/missions/", "RUN": "/runs/"}.get(name)
+    if folder is None:
         return path
     page.goto("/")
-    folder = {"MISSION": "/missions/", "RUN": "/runs/"}[path]
     link = page.locator(f'a[href^="{folder}"]:not([href="/missions/new"])').first
-    return link.get_attribute("href") or ""
+    if not rest:
+        return link.get_attribute("href") or ""
+    link.click()  # the link leads to the current one, and the page below it needs its number
+    page.wait_for_url("**/missions/*-*")
+    return f"{urlsplit(page.url).path}/{rest}"
 
 
 @pytest.mark.parametrize("path", FOR_VISITORS)

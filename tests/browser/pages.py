@@ -1,0 +1,55 @@
+"""Steps that the browser tests share: registering, signing in, the mailbox, the draft's row."""
+
+import sqlite3
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.processes import Service
+
+
+def register(page: Page, email: str, timezone: str = "") -> None:
+    """Register and confirm the address; without `timezone` the browser's own stays chosen."""
+    page.goto("/auth/register")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill("a lantern in the rain")
+    if timezone:
+        page.get_by_label("Time zone").select_option(timezone)
+    page.get_by_label("may read my health data").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    open_mail(page, "Confirm your address for Lanterne Rouge", email)
+    page.get_by_role("link", name="/auth/confirm/").click()
+    page.wait_for_url("**/missions/new")
+
+
+def open_mail(page: Page, subject: str, email: str) -> None:
+    """Look into the mailbox until the mail to this address is there."""
+    mail = page.get_by_role("listitem").filter(has_text=email).get_by_role("link", name=subject)
+    for _ in range(20):
+        page.goto("/sandbox/mailbox/")
+        if mail.count():
+            break
+        page.wait_for_timeout(500)
+    mail.first.click()
+    expect(page.get_by_text(f"To {email},")).to_be_visible()
+
+
+def sign_in(page: Page) -> None:
+    """As the tester of the seeded sandbox."""
+    page.goto("/auth/login")
+    page.get_by_label("E-mail").fill("tester@lanterne.local")
+    page.get_by_label("Password").fill("lanterne-tester")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+def put(service: Service, draft: str, **values: Any) -> None:
+    """Write a draft's row as if it had come to this; `draft` is its number."""
+    names = ", ".join(f"{name} = ?" for name in values)
+    with sqlite3.connect(service.folder / "lanterne.sqlite3", timeout=20) as link:
+        link.execute(
+            f"UPDATE coach_missiondraft SET {names} WHERE id = ?",
+            (*values.values(), draft.replace("-", "")),
+        )
+    link.close()
