@@ -53,12 +53,14 @@ def _served() -> Iterator[None]:
     server.set_app(application)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    # The first request imports every view, which can outlast a client's patience.
-    httpx2.get(f"{settings.SITE_URL}/sandbox/strava/mode", timeout=60).raise_for_status()
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        # The first request imports every view, which can outlast a client's patience.
+        httpx2.get(f"{settings.SITE_URL}/sandbox/strava/mode", timeout=60).raise_for_status()
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class StandIns:

@@ -90,7 +90,7 @@ def start_mission(service: Service, browser: Browser) -> str:
     browser.client.get(re.findall(r'href="([^"]+/auth/confirm/[^"]+)"', mail.text)[0])
     start = date.today() + timedelta(days=60)  # noqa: DTZ011  any day that is still to come
     page = browser.post(
-        "/missions/new",
+        "/missions/by-hand",
         name="Ride round the lake",
         mission_type="gran_fondo",
         event_start=start.isoformat(),
@@ -98,10 +98,19 @@ def start_mission(service: Service, browser: Browser) -> str:
         timezone="Europe/Paris",
         send_time="06:00",
         weekly_minutes="420",
-        daily_minutes="90",
+        event_style="steady",
+        brief_detail="full",
+        is_brief_mailed="on",
+        **{f"weekday_minutes_{day}": "90" for day in range(7)},
         min_readiness="70",
         min_tsb="-15",
-        points_schema='{"hilly": {"gc": 7, "breakaway": 11}}',
+        force_rest_readiness="60",
+        force_rest_tsb="-20",
+        max_ramp_rate="8",
+        max_consecutive_hard_days="2",
+        max_hard_sessions_per_week="3",
+        points_schema_hilly_gc="7",
+        points_schema_hilly_breakaway="11",
     )
     found = re.search(r"/missions/([0-9a-f-]{36})$", str(page.url))
     assert found, page.text

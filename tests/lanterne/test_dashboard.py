@@ -78,7 +78,8 @@ def event(tester: User) -> Mission:
         event_start=TODAY - timedelta(days=1),
         event_end=TODAY + timedelta(days=3),
     )
-    settle(mission, mission.stages.get(number=1), StageRidden(RideMode.BREAKAWAY, "strava:1", NOW))
+    ridden = StageRidden(RideMode.BREAKAWAY, "strava:1", NOW)
+    settle(mission, mission.stages.get(number=1), ridden, now=NOW)
     return mission
 
 
@@ -180,9 +181,11 @@ def test_home_on_an_event_day_shows_stages_points_and_mode(
 
     page = answer.content.decode()
     assert "<strong>GC</strong>, worth 10 points" in page
-    assert "8 points so far" in page
+    assert "Stages: 1 of 5 ridden" in page
+    assert "<strong>8 points</strong>: 8 from stages, 0 from bonuses." in page
     assert answer.context["event_days_left"] == 4
-    assert [(stage.number, hasattr(stage, "progress")) for stage in answer.context["stages"]] == [
+    game = answer.context["game"]
+    assert [(one.stage.number, one.row is not None) for one in game.stages] == [
         (1, True),
         (2, False),
         (3, False),
@@ -278,18 +281,18 @@ def test_home_costs_as_many_queries_with_much_history_as_with_little(
     for days_ago in range(2, 40):
         put_decided(event, days_ago)
     for stage in event.stages.filter(number__gt=1):
-        settle(event, stage, None)
+        settle(event, stage, None, now=NOW)
     factories.connection(event.owner, provider=Source.OURA, last_success_at=NOW)
     for _ in range(3):
         put_import(event.owner)
     much = queries(as_tester)
 
-    assert (little, much) == (8, 8)
+    assert (little, much) == (10, 10)
 
 
 @pytest.mark.parametrize(
     ("state", "count"),
-    [("none", 5), ("PREP", 8), ("TRAINING", 8), ("MISSION_COMPLETE", 8)],
+    [("none", 6), ("PREP", 10), ("TRAINING", 10), ("MISSION_COMPLETE", 10)],
 )
 def test_home_costs_a_fixed_number_of_queries(
     tester: User, as_tester: Client, state: str, count: int

@@ -60,6 +60,14 @@ def test_migrations_run_forward_on_a_seeded_database_and_keep_what_is_there(
         event_start=date(2026, 8, 1),
         event_end=date(2026, 8, 2),
         timezone="Europe/Paris",
+        points_schema={
+            "flat": {"gc": 5, "breakaway": 8},
+            "bonuses": {
+                "consecutive_5": {"threshold": 5, "points": 5},
+                "consecutive_6": {"threshold": 7, "points": 5},
+                "polka_dots": {"threshold": 3, "points": 5},
+            },
+        },
     )
     first_release.get_model("connections.Connection").objects.create(
         user_id=user.pk, provider="oura", external_id="o1", access_token="canary"
@@ -87,6 +95,23 @@ def test_migrations_run_forward_on_a_seeded_database_and_keep_what_is_there(
         (user.pk, "early@example.org", True, True)
     ]
     assert rows(apps, "missions.Mission", "pk", "name") == [(mission.pk, "Tour")]
+    ((prices,),) = rows(apps, "missions.Mission", "points_schema")
+    assert prices["bonuses"] == {"consecutive_5": {"threshold": 5, "points": 5}}
     assert rows(apps, "connections.Connection", "external_id", "access_token") == [("o1", "canary")]
     assert rows(apps, "connections.Ride", "external_id") == [("r1",)]
     assert rows(apps, "notifications.Notification", "dedupe_key") == [("brief:1",)]
+
+
+def test_migrations_run_back_when_drafts_were_asked_for(first_release: Apps) -> None:
+    apps = _migrate(latest())
+    user = apps.get_model("accounts.User").objects.create(email="early@example.org", password="!")
+    draft = apps.get_model("coach.MissionDraft").objects.create(user_id=user.pk)
+    apps.get_model("coach.ModelCall").objects.create(
+        draft_id=draft.pk, attempt=1, model="m", prompt_sha256="", outcome="accepted"
+    )
+    apps.get_model("coach.Incident").objects.create(draft_id=draft.pk, kind="quota", detail="")
+
+    back = _migrate([(app, "0001_initial") for app in OURS])
+
+    assert rows(back, "coach.ModelCall", "pk") == rows(back, "coach.Incident", "pk") == []
+    assert rows(back, "accounts.User", "email") == [("early@example.org",)]

@@ -99,6 +99,10 @@ def world(tester: User) -> dict[str, Any]:
     )
     return {
         "missions": mission.pk,
+        "stages": 1,
+        "drafts": tester.mission_drafts.get().pk,
+        "draft": tester.mission_drafts.get().pk,
+        "slug": "name",
         "runs": run.pk,
         "apple-health": tester.apple_uploads.get().pk,
         "exports": tester.exports.get().pk,

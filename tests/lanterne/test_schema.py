@@ -1,6 +1,7 @@
 """The API is what its schema says: every call is tried with generated requests, good and bad."""
 
 from collections.abc import Callable, Iterator
+from datetime import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,9 +34,11 @@ from accounts import tokens
 from accounts.models import User
 from coach.models import MissionRun
 from connections.models import AppleHealthUpload, Source
-from missions.models import Mission
+from missions import editing, progress
+from missions.models import Mission, RideMode
+from missions.progress import StageRidden
 from tests import factories
-from tests.coach import samples
+from tests.coach import drafts, samples
 from tests.conftest import StandIns
 
 pytestmark = pytest.mark.django_db
@@ -57,9 +60,10 @@ CHECKS = [
 ]
 # Not a call: the schema and its reader.
 NOT_LISTED = {"/api/schema", "/api/docs"}
-MISSION, RUN, UPLOAD = (UUID(int=number) for number in (1, 2, 3))
-REAL = {
-    "/api/missions/": {"id": str(MISSION)},
+MISSION, RUN, UPLOAD, DRAFT = (UUID(int=number) for number in (1, 2, 3, 4))
+REAL: dict[str, dict[str, Any]] = {
+    "/api/missions/draft/": {"id": str(DRAFT)},
+    "/api/missions/": {"id": str(MISSION), "number": 1},
     "/api/runs/": {"id": str(RUN)},
     "/api/apple-health/uploads/": {"id": str(UPLOAD)},
     "/api/connections/": {"provider": "strava"},
@@ -73,7 +77,14 @@ GOOD: dict[str, Any] = {
         "event_end": "2026-08-07",
     },
     "PATCH /api/missions/{id}": {"name": "Tour, again"},
+    "POST /api/missions/draft": drafts.SURVEY,
+    "PATCH /api/missions/draft/{id}": {"name": "Ronde, again"},
+    "POST /api/missions/draft/{id}/ask": {"ftp_w": None},
     "POST /api/missions/{id}/transition": {"to": "TRAINING"},
+    "POST /api/missions/{id}/stages/{number}/appeal": {
+        "ride_mode": "breakaway",
+        "reason": "I was ahead.",
+    },
     "POST /api/connections/oura": {"token": "oura-sandbox-one"},
     "POST /api/apple-health/upload": {"file": b"<HealthData/>"},
 }
@@ -139,6 +150,11 @@ def bearer(
     # The one move a tester makes is the first.
     state = Mission.State.PREP if label.endswith("/transition") else Mission.State.TRAINING
     mission = factories.mission(tester, id=MISSION, state=state)
+    if label.endswith("/undo"):
+        mission.send_time = time(5, 0)
+        editing.keep(mission, factories.NOW, by=tester)
+    ridden = StageRidden(RideMode.GC, "strava:1", factories.NOW)
+    progress.settle(mission, mission.stages.get(number=1), ridden, now=factories.NOW)
     MissionRun.objects.create(
         id=RUN,
         mission=mission,
@@ -150,6 +166,8 @@ def bearer(
         situation=samples.SITUATION,
         decision=samples.DECISION,
     )
+    drafts.drafted(tester, id=DRAFT)
+    drafts.draft(tester, outcome="failed", failure="timeout", survey={"event_name": "Tour"})
     AppleHealthUpload.objects.create(
         id=UPLOAD, user=tester, file_name="export.zip", stored_name="x.upload", size_bytes=10
     )
@@ -205,9 +223,10 @@ def from_here(environ: dict[str, Any], start_response: Any) -> Any:
         answer.close()
 
 
-def real_names(path: str) -> dict[str, str]:
+def real_names(path: str) -> dict[str, Any]:
     """Path parameters that name the tester's own rows."""
-    return next((names for start, names in REAL.items() if path.startswith(start)), {})
+    own = next((names for start, names in REAL.items() if path.startswith(start)), {})
+    return {name: value for name, value in own.items() if f"{{{name}}}" in path}
 
 
 def undone(action: Callable[[], None]) -> None:
