@@ -128,7 +128,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         audit.record(AuditEvent.Kind.SIGN_IN_FAILED, user=user, request=request)
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("missions:new")
+        return reverse("coach:new")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:settings")

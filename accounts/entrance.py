@@ -93,7 +93,7 @@ def _confirmed(request: HttpRequest, address: EmailAddress, *, is_first: bool) -
         return _page(request, "confirmed", address)
     # Through the library's stages: a second factor is asked for here too.
     response: HttpResponse = perform_login(
-        request, address.user, email=address.email, redirect_url=reverse("missions:new")
+        request, address.user, email=address.email, redirect_url=reverse("coach:new")
     )
     return response
 

@@ -7,6 +7,7 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from accounts import audit, deletion, privacy
 from accounts.models import AuditEvent, User
@@ -34,7 +35,8 @@ def keep(user: User, provider: Source, account: str, **tokens: Any) -> Connectio
     try:
         with transaction.atomic():
             before = user.connections.filter(provider=provider)
-            if before.exclude(external_id=account).update(last_success_at=None):
+            is_another = before.exclude(external_id=account)
+            if is_another.update(last_success_at=None, connected_at=timezone.now()):
                 retention.erase(user, provider)
             before.update(epoch=F("epoch") + 1)
             connection, _ = Connection.objects.update_or_create(

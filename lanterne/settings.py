@@ -324,8 +324,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "DraftOutcomeEnum": "coach.models.MissionDraft.Outcome",
         "MissionStateEnum": "missions.models.Mission.State",
+        "MissionTypeEnum": "missions.models.Mission.Type",
+        "RiddenModeEnum": "missions.appeals.RIDDEN_CHOICES",
+        "RideModeEnum": "missions.models.RideMode",
+        "RunOutcomeEnum": "coach.models.MissionRun.Outcome",
         "SourceStateEnum": "connections.panel.STATES",
+        "StageTypeEnum": "missions.models.StageType",
+        "SurveyMissionTypeEnum": "coach.replies.MISSION_TYPES",
     },
 }
 
@@ -416,6 +423,8 @@ OPENAI_BASE_URL = env(
 )
 COACH_MODEL_TRAINING = env("COACH_MODEL_TRAINING", default="gpt-4o-mini")
 COACH_MODEL_EVENT = env("COACH_MODEL_EVENT", default="gpt-4o")
+# Drafts missions from surveys, and looks back on them.
+COACH_MODEL_BUILDER = env("COACH_MODEL_BUILDER", default="gpt-4o-mini")
 COACH_TIMEOUT_S = env.float("COACH_TIMEOUT_S", default=60.0)
 
 # --- Strava --------------------------------------------------------------------------------------

@@ -73,13 +73,19 @@ def new_mission(tester: User) -> Mission:
         timezone=tester.timezone,
         send_time=wall_time(6, 0),
         weekly_minutes=540,
-        daily_minutes=120,
+        weekday_minutes=[120] * 7,
     )
     progress.plan_stages(mission)
     for stage, kind in zip(mission.stages.all(), PROFILE, strict=True):
         stage.stage_type = kind
         stage.save(update_fields=["stage_type"])
-    lifecycle.advance(mission, to=Mission.State.TRAINING, now=now)
+    lifecycle.advance(
+        mission,
+        to=Mission.State.TRAINING,
+        now=now,
+        by=tester,
+        reason=lifecycle.STARTED,
+    )
     return mission
 
 
