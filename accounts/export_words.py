@@ -28,6 +28,7 @@ WORDS = {
     "connections.dailysample": "One number of a day, such as your readiness, from one source.",
     "connections.night": "Your nights of sleep, each under the date of waking up.",
     "connections.ride": "Your rides and other workouts, each under its local date.",
+    "connections.ridefile": "The ride files you sent in the last week, and what came of each.",
     "connections.syncattempt": "Each time we read one of your sources, and whether it worked.",
     "mfa.authenticator": "Your second factor: of which kind, since when, and when last used.",
     "missions.appeal": "Where you said that a ride was counted in the wrong mode.",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from connections import api
+from connections import api, ride_files_api
 
 urlpatterns = [
     path("connections/status", api.ConnectionsStatus.as_view(), name="api-connections"),
@@ -12,4 +12,5 @@ urlpatterns = [
         api.AppleHealthUploadView.as_view(),
         name="api-apple-upload",
     ),
+    path("rides/files", ride_files_api.RideFiles.as_view(), name="api-ride-files"),
 ]

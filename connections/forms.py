@@ -1,6 +1,9 @@
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.core.files.base import File
+from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.template.defaultfilters import filesizeformat
 
@@ -43,3 +46,45 @@ class OuraTokenForm(forms.Form):
         validators=[TOKEN_SPELLING],
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
+
+
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFilesField(forms.FileField):
+    """All files of one input, in their order; one that is empty is told by whoever reads it."""
+
+    widget = SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[bytes]]:
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(SeveralFilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class RideFilesForm(forms.Form):
+    file = SeveralFilesField(
+        label="Ride files",
+        allow_empty_file=True,
+        widget=SeveralFilesInput(attrs={"accept": ".fit,.tcx,.gpx,.gz"}),
+        error_messages={"required": "Choose at least one FIT, TCX or GPX file."},
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        megabytes = settings.RIDE_FILE_MAX_BYTES // 1_000_000
+        self.fields["file"].help_text = (
+            f"FIT, TCX or GPX, up to {settings.RIDE_FILES_AT_ONCE} at once and "
+            f"{megabytes} MB each. "
+            "Files packed with gzip (.gz) are fine."
+        )
+
+    def clean_file(self) -> list[UploadedFile[bytes]]:
+        files: list[UploadedFile[bytes]] = self.cleaned_data["file"]
+        most = settings.RIDE_FILES_AT_ONCE
+        if len(files) > most:
+            raise forms.ValidationError(
+                f"These are {len(files)} files, and {most} are taken at once. Send the first "
+                f"{most}, then the others."
+            )
+        return files

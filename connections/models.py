@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ class Source(models.TextChoices):
     STRAVA = "strava", "Strava"
     OURA = "oura", "Oura"
     APPLE = "apple", "Apple Health"
+    FILE = "file", "Ride files"
 
 
 FIRST_READING_PATIENCE = timedelta(minutes=10)
@@ -312,4 +313,91 @@ class AppleHealthUpload(models.Model):
         )
         if taken:
             self.refresh_from_db()
+        return bool(taken)
+
+
+class RideFileQuerySet(models.QuerySet["RideFile"]):
+    def owned_by(self, user: User) -> RideFileQuerySet:
+        return self.filter(user=user)
+
+    def claimable(self, now: datetime) -> RideFileQuerySet:
+        """Files that wait, or whose worker has been at them for longer than one takes."""
+        return self.waiting().filter(
+            Q(tried_at__isnull=True) | Q(tried_at__lt=now - RideFile.PATIENCE)
+        )
+
+    def waiting(self) -> RideFileQuerySet:
+        return self.filter(status=RideFile.Status.WAITING)
+
+    def finished(self) -> RideFileQuerySet:
+        return self.exclude(status=RideFile.Status.WAITING)
+
+    def sent_last(self, user: User) -> RideFileQuerySet:
+        """The files of a tester's newest upload, in the order they were sent in."""
+        newest = self.owned_by(user).order_by("-uploaded_at").values("uploaded_at")[:1]
+        return self.owned_by(user).filter(uploaded_at=Subquery(newest)).order_by("pk")
+
+
+class RideFile(models.Model):
+    """A FIT, TCX or GPX file on its way from the tester into rides, and what came of it."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        DONE = "done", "read"
+        FAILED = "failed", "not read"
+
+    PATIENCE: ClassVar[timedelta] = timedelta(minutes=5)
+    MOST_ATTEMPTS: ClassVar[int] = 3
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ride_files")
+    file_name = models.CharField(max_length=200)
+    stored_name = models.CharField(max_length=200, blank=True)
+    size_bytes = models.PositiveBigIntegerField()
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    uploaded_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rides = models.PositiveIntegerField(default=0)
+    rides_new = models.PositiveIntegerField(
+        default=0, help_text="How many of them were not here already."
+    )
+    error = models.CharField(max_length=400, blank=True)
+
+    objects = RideFileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-uploaded_at", "pk"]
+        indexes = [models.Index(fields=["user", "uploaded_at"], name="ride_file_by_upload")]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.get_status_display()})"
+
+    @property
+    def words(self) -> str:
+        """What came of it, for the tester."""
+        if self.status == self.Status.WAITING:
+            return "Waiting to be read."
+        if self.status == self.Status.FAILED:
+            return f"Not read. {self.error}"
+        if not self.rides_new:
+            return "Here already; nothing changed."
+        if self.rides_new < self.rides:
+            return f"{self.rides} rides, {self.rides_new} of them new."
+        return f"{self.rides} new ride{'' if self.rides == 1 else 's'}."
+
+    @property
+    def mark(self) -> str:
+        """The icon of its state, as those of the sources are named."""
+        marks = {self.Status.DONE: "ok", self.Status.FAILED: "broken"}
+        return marks.get(self.Status(self.status), "pending")
+
+    def claim(self, now: datetime) -> bool:
+        """Take this file for one worker; False when another is at it or it is finished."""
+        taken = (
+            RideFile.objects.claimable(now)
+            .filter(pk=self.pk)
+            .update(tried_at=now, attempts=F("attempts") + 1)
+        )
+        self.attempts += taken
         return bool(taken)

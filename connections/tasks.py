@@ -3,7 +3,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from connections import apple_uploads, retention
+from connections import apple_uploads, retention, ride_files
 from connections import sync as syncing
 from connections.models import AppleHealthUpload, Connection
 
@@ -21,9 +21,17 @@ def import_apple_health(upload_id: str) -> None:
     apple_uploads.run_import(UUID(upload_id))
 
 
+# Of fifty files each takes a second as a rule, and half a minute at most.
+@shared_task(name=ride_files.READ, time_limit=3600)
+def read_ride_files(user_id: int) -> None:
+    ride_files.read_waiting(user_id)
+
+
 @shared_task(name="connections.purge")
 def purge() -> None:
-    retention.purge(timezone.now())
+    now = timezone.now()
+    retention.purge(now)
+    ride_files.purge(now)
 
 
 @shared_task(name="connections.sweep")
@@ -35,3 +43,5 @@ def sweep() -> None:
     for connection in Connection.objects.never_read(now):
         syncing.request(connection)
     apple_uploads.remove_leftovers(now)
+    ride_files.publish_again(now)
+    ride_files.remove_leftovers(now)

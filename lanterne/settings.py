@@ -276,6 +276,7 @@ AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=400)
 ACCOUNT_DELETION_STEPS = (
     "missions.schedule.stop_for",
     "connections.apple_uploads.remove_files_of",
+    "connections.ride_files.remove_files_of",
     "notifications.outbox.forget",
     "connections.consent.withdraw_everywhere",
 )
@@ -328,11 +329,13 @@ SPECTACULAR_SETTINGS = {
         "MissionStateEnum": "missions.models.Mission.State",
         "MissionTypeEnum": "missions.models.Mission.Type",
         "RiddenModeEnum": "missions.appeals.RIDDEN_CHOICES",
+        "RideFileStatusEnum": "connections.models.RideFile.Status",
         "RideModeEnum": "missions.models.RideMode",
         "RunOutcomeEnum": "coach.models.MissionRun.Outcome",
         "SourceStateEnum": "connections.panel.STATES",
         "StageTypeEnum": "missions.models.StageType",
         "SurveyMissionTypeEnum": "coach.replies.MISSION_TYPES",
+        "UploadStatusEnum": "connections.models.AppleHealthUpload.Status",
     },
 }
 
@@ -385,6 +388,9 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 FILE_UPLOAD_PERMISSIONS = 0o600
 UPLOAD_DIR = VAR_DIR / "uploads"
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
+# Ride files: of each what it unpacks to, and how many are taken at once. Django takes 100 at most.
+RIDE_FILE_MAX_BYTES = 25_000_000
+RIDE_FILES_AT_ONCE = 50
 
 # --- E-mail: the sandbox mailbox unless EMAIL_HOST or EMAIL_BACKEND says otherwise ---------------
 
@@ -469,6 +475,7 @@ KEEP_DAYS: dict[str, int | None] = {
     "strava": int(env("STRAVA_KEEP_DAYS", default="7") or 0) or None,
     "oura": int(env("OURA_KEEP_DAYS", default="") or 0) or None,
     "apple": int(env("APPLE_KEEP_DAYS", default="") or 0) or None,
+    "file": None,
 }
 
 # --- Security ------------------------------------------------------------------------------------

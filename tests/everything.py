@@ -17,7 +17,7 @@ from social_django.models import UserSocialAuth
 from accounts import artifacts, audit, invitations, tokens
 from accounts.models import Artifact, AuditEvent, DataExport, Ftp, User
 from coach.models import Incident, MissionDraft, MissionRun, ModelCall, Reflection
-from connections import apple_uploads
+from connections import apple_uploads, ride_files
 from connections.models import Connection, DailySample, Source, SyncAttempt
 from missions import progress, undo
 from missions.models import Appeal, BonusAward, MissionEdit, MissionMove, RideMode
@@ -84,6 +84,7 @@ def _sources(user: User, strava: dict[str, Any]) -> None:
     SyncAttempt.objects.create(connection=connection, started_at=NOW)
     UserSocialAuth.objects.create(user=user, provider="strava", uid=f"athlete-{user.pk}")
     apple_uploads.keep_file(user, "export.zip", ContentFile(b"export"))
+    ride_files.receive(user, [ContentFile(b"ride", "ride.fit")])
 
 
 def _missions(user: User) -> None:

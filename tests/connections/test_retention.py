@@ -79,7 +79,7 @@ def test_purge_leaves_sources_that_may_be_kept_as_long_as_the_account(tester: Us
 def test_purge_follows_the_settings_for_every_kind_of_reading(
     tester: User, settings: LazySettings
 ) -> None:
-    settings.KEEP_DAYS = {"strava": None, "oura": 30, "apple": 60}
+    settings.KEEP_DAYS = {"strava": None, "oura": 30, "apple": 60, "file": None}
     ages = {Source.STRAVA: 90, Source.OURA: 31, Source.APPLE: 59}
     for source, age in ages.items():
         told = {"source": source, "read_at": NOW - age * DAY}

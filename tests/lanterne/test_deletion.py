@@ -98,7 +98,7 @@ def test_nothing_is_left_of_a_tester_who_leaves(
     everything.give_everything(stranger)
     strangers = {rows.model: rows.count() for rows in belongings.rows_of(stranger)}
     assert left_of(user.pk)
-    assert len(list(uploads.iterdir())) == 2
+    assert len(list(uploads.iterdir())) == 4
 
     deletion.ask(user, None, NOW)
     assert deletion.carry_out(user.pk, NOW)
@@ -116,7 +116,7 @@ def test_nothing_is_left_of_a_tester_who_leaves(
         assert not default_storage.exists(str(user.pk))
     else:
         assert default_storage.listdir(str(user.pk)) == ([], [])
-    assert len(list(uploads.iterdir())) == 1
+    assert len(list(uploads.iterdir())) == 2
     with pytest.raises(ReconnectNeeded):
         strava.refresh(connection.refresh_token)
     with pytest.raises(ReconnectNeeded):
@@ -209,6 +209,7 @@ def test_account_that_nobody_asked_to_delete_stays(leaver: User) -> None:
 STEPS = [
     "missions.schedule.stop_for",
     "connections.apple_uploads.remove_files_of",
+    "connections.ride_files.remove_files_of",
     "notifications.outbox.forget",
     "connections.consent.withdraw_everywhere",
 ]

@@ -87,6 +87,7 @@ GOOD: dict[str, Any] = {
     },
     "POST /api/connections/oura": {"token": "oura-sandbox-one"},
     "POST /api/apple-health/upload": {"file": b"<HealthData/>"},
+    "POST /api/rides/files": {"file": [b"<gpx/>", b"<gpx/>"]},
 }
 # Their good answers need a password or a token; tests/accounts/test_api.py gives them one.
 NEEDS_MORE = {
