@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+from django.utils import timezone
 
 GENERATOR = Path(__file__).parent.parent / "tests" / "make_export.py"
 MOST_MB = 150
@@ -75,7 +76,9 @@ def report(export: Path) -> int:
     from tests.connections.kept_answers import differences, value_count  # noqa: PLC0415
 
     prepare()
-    tester = User.objects.create_user("bench@example.org", timezone="America/Los_Angeles")
+    tester = User.objects.create_user(
+        "bench@example.org", timezone="America/Los_Angeles", health_consent_at=timezone.now()
+    )
     with worker(export.parent / "worker.log") as child:
         idle_mb, cpu_before_s = child.megabytes("VmRSS"), child.cpu_s()
         started = time.monotonic()

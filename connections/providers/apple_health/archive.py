@@ -5,6 +5,7 @@ localized by the phone, so the export is recognised by how its content begins.
 """
 
 import errno
+import os
 import re
 import struct
 import zipfile
@@ -19,6 +20,7 @@ from connections.providers.apple_health.errors import AS_APPLE_MADE_IT, NotAnExp
 
 # Small pieces make expat 2.5 quadratic on long tokens, so nothing reads in smaller steps.
 CHUNK_BYTES = 256 * 1024
+PACKED_BYTES = 64 * 1024
 HEAD_BYTES = 4096
 
 MAX_XML_BYTES = 8_000_000_000
@@ -74,7 +76,7 @@ def open_export(path: Path) -> Iterator[ExportXml]:
             with ExitStack() as opened:
                 with damage_named():
                     archive = opened.enter_context(zipfile.ZipFile(file))
-                    export = open_member(archive, size)
+                    export = open_member(file, archive, size)
                 yield export
         else:
             refuse_too_long(size)
@@ -136,7 +138,7 @@ def refuse_entries() -> None:
     )
 
 
-def open_member(archive: zipfile.ZipFile, archive_bytes: int) -> ExportXml:
+def open_member(file: BinaryIO, archive: zipfile.ZipFile, archive_bytes: int) -> ExportXml:
     member = find_export(archive)
     refuse_too_long(member.file_size)
     packed_bytes = max(1, min(member.compress_size, archive_bytes))
@@ -145,7 +147,7 @@ def open_member(archive: zipfile.ZipFile, archive_bytes: int) -> ExportXml:
             f"The zip unpacks to more than {MAX_RATIO} times its size, which no Apple Health "
             f"export does. {AS_APPLE_MADE_IT}"
         )
-    return ExportXml(member.file_size, inflated(archive, member))
+    return ExportXml(member.file_size, inflated(file, member))
 
 
 def find_export(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -176,15 +178,54 @@ def head_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """zipfile stops at the declared size and checks the CRC; a shorter member is ours to notice."""
-    missing_bytes = member.file_size
-    with damage_named(), archive.open(member) as file:
-        while chunk := file.read(CHUNK_BYTES):
+def inflated(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The member in chunks of one size, if it is what the table of contents says.
+
+    zipfile reads the same, but copies whatever it has not unpacked yet with each chunk, which
+    takes half as long as the unpacking.
+    """
+    missing_bytes, crc = member.file_size, 0
+    with damage_named():
+        for chunk in unpacked(file, member):
             missing_bytes -= len(chunk)
+            crc = zlib.crc32(chunk, crc)
+            if missing_bytes < 0:
+                raise EOFError
             yield chunk
-        if missing_bytes:
+        if missing_bytes or crc != member.CRC:
             raise EOFError
+
+
+def unpacked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    if member.compress_type == zipfile.ZIP_STORED:
+        yield from packed_bytes(file, member, CHUNK_BYTES)
+        return
+    packed = packed_bytes(file, member, PACKED_BYTES)
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    room = CHUNK_BYTES
+    while not unpacker.eof:
+        waiting = unpacker.unconsumed_tail or next(packed, b"")
+        part = unpacker.decompress(waiting, room)
+        if not part and not waiting:
+            break
+        parts.append(part)
+        room -= len(part)
+        if not room:
+            yield b"".join(parts)
+            parts, room = [], CHUNK_BYTES
+    yield b"".join(parts)
+
+
+def packed_bytes(file: BinaryIO, member: zipfile.ZipInfo, step: int) -> Iterator[bytes]:
+    """What lies in the zip behind the member's own heading, which `head_of` has looked at."""
+    file.seek(member.header_offset + 26)
+    name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    file.seek(name_bytes + extra_bytes, os.SEEK_CUR)
+    left = member.compress_size
+    while left and (packed := file.read(min(left, step))):
+        left -= len(packed)
+        yield packed
 
 
 def zip_refusal(heads: list[bytes]) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, datetime
+from operator import le
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,7 @@ from connections.providers.apple_health.local_time import (
     LocalDays,
     at,
 )
+from connections.providers.apple_health.runs import END, START, VALUE, Run, are_moments
 from connections.providers.apple_health.sources import Sources
 from connections.providers.apple_health.stores import Attributes, Beats
 from connections.providers.apple_health.units import (
@@ -28,6 +30,7 @@ from connections.providers.apple_health.units import (
 from connections.providers.apple_health.workouts import OpenWorkout, with_duplicates
 from connections.providers.apple_health.xml_bytes import UNLIKE_APPLE
 
+SHORTEST_RUN_BYTES = 2000  # below, expat is as fast
 MAX_WORKOUTS = 50_000
 MAX_ZONES = 1000
 LONGEST_ZONE_NAME = 64
@@ -51,6 +54,7 @@ class Collector:
         self._sources = Sources()
         self._daily = Daily(LocalDays(zone))
         self._stores = self._daily.stores()
+        self._stores_of_many = self._daily.stores_of_many()
         self._workouts: list[HealthWorkout] = []
         self._zones = Counter[str]()
         self._problems = Counter[str]()
@@ -76,6 +80,22 @@ class Collector:
             self._problems[f"records with {skip}"] += 1
             return None
         return Beats(self._daily.hrv) if kind == HRV_TYPE else None
+
+    def take(self, run: Run) -> bool:
+        """All the Records of a run; False, and nothing is taken, if one needs a closer look."""
+        store = self._stores_of_many.get(run.kind)
+        if store is None:
+            return run.kind not in self._stores
+        if not run.has_values or run.length < SHORTEST_RUN_BYTES:
+            return False
+        try:
+            samples = self._samples_of(run, store.quantity)
+        except (Skip, KeyError, ValueError):
+            return False
+        store.add_all(*samples)
+        if run.kind == HRV_TYPE:
+            self._daily.hrv.add_beats(run.beat_times())
+        return True
 
     def workout(self, attributes: Attributes) -> OpenElement | None:
         if len(self._workouts) >= MAX_WORKOUTS:
@@ -132,6 +152,20 @@ class Collector:
             problems=dict(self._problems),
             home_zone=self._home_zone(),
         )
+
+    def _samples_of(
+        self, run: Run, quantity: Quantity
+    ) -> tuple[int, list[int], list[int], list[float]]:
+        """Source, starts, ends and values; raises what `take` catches if one cannot be read."""
+        attributes, rows = run.attributes(), run.rows()
+        source = self._sources.number_of(attributes)
+        starts_s = ends_s = self._instants.read_all(rows, START, run.offset)
+        if not are_moments(rows):
+            ends_s = self._instants.read_all(rows, END, run.offset)
+        if not all(map(le, starts_s, ends_s)):
+            raise Skip(ENDS_EARLY)
+        values = quantity.read_all([row[VALUE:] for row in rows], attributes.get("unit", ""))
+        return source, starts_s, ends_s, values
 
     def _span(self, attributes: Attributes) -> tuple[int, int]:
         start, end = attributes.get("startDate", ""), attributes.get("endDate", "")

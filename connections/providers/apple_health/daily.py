@@ -26,8 +26,10 @@ from connections.providers.apple_health.stores import (
     DayStatistics,
     HrvSample,
     HrvSamples,
+    NightStatistics,
     SleepSamples,
     Store,
+    StoreOfMany,
 )
 from connections.providers.apple_health.units import (
     BREATHS_PER_MIN,
@@ -53,11 +55,11 @@ class Daily:
         self.rings: dict[int, Fields] = {}
         self.hrv = HrvSamples()
         self._sleep = SleepSamples()
-        self._heart_rate = DayStatistics(HEART_RATE_BPM, days.of_start)
-        self._resting_hr = DayStatistics(HEART_RATE_BPM, days.of_start)
-        self._walking_hr = DayStatistics(HEART_RATE_BPM, days.of_start)
-        self._breathing = DayStatistics(BREATHS_PER_MIN, days.of_night)
-        self._wrist = DayStatistics(WRIST_C, days.of_night)
+        self._heart_rate = DayStatistics(HEART_RATE_BPM, days)
+        self._resting_hr = DayStatistics(HEART_RATE_BPM, days)
+        self._walking_hr = DayStatistics(HEART_RATE_BPM, days)
+        self._breathing = NightStatistics(BREATHS_PER_MIN, days)
+        self._wrist = NightStatistics(WRIST_C, days)
         self._weight = DayLatest(WEIGHT_KG, days)
         self._vo2max = DayLatest(VO2MAX, days)
         self._sums = {
@@ -89,6 +91,14 @@ class Daily:
             f"{QUANTITY}AppleExerciseTime": self._sums["exercise_min"],
             SLEEP_TYPE: self._sleep,
             HRV_TYPE: self.hrv,
+        }
+
+    def stores_of_many(self) -> dict[str, StoreOfMany]:
+        """Those of them that take many samples at once."""
+        return {
+            kind: store
+            for kind, store in self.stores().items()
+            if isinstance(store, Cumulative | DayStatistics | NightStatistics | HrvSamples)
         }
 
     def health_days(

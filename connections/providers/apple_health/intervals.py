@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from math import inf
 
 Interval = tuple[int, int]
 
@@ -39,11 +40,18 @@ def gaps(start: int, end: int, cover: Sequence[Interval]) -> list[Interval]:
 
 def free_share(start: int, end: int, cover: Sequence[Interval]) -> float:
     """How much of the interval is free, 0 to 1. A moment is free or it is not."""
-    if start == end:
-        at = _first_after(start, cover)
-        return 0.0 if at < len(cover) and cover[at][0] <= start else 1.0
+    nearest = _first_after(start, cover)
+    if nearest == len(cover):
+        return 1.0
+    covered_from, covered_to = cover[nearest]
+    if covered_from <= start and end <= covered_to:
+        return 0.0
+    if end <= covered_from:
+        return 1.0
     return length(gaps(start, end, cover)) / (end - start)
 
 
 def _first_after(instant: int, cover: Sequence[Interval]) -> int:
-    return bisect_right(cover, instant, key=lambda interval: interval[1])
+    """Position of the first interval that ends after the instant."""
+    begun = bisect_right(cover, (instant, inf))
+    return begun - 1 if begun and cover[begun - 1][1] > instant else begun

@@ -12,6 +12,7 @@ from connections.providers.apple_health.intervals import Interval, free_share, u
 from connections.providers.apple_health.local_time import LocalDays
 
 Sample = tuple[int, int, float]  # start, end in UTC seconds; value
+INTERVAL, VALUE = itemgetter(0, 1), itemgetter(2)
 
 
 class Samples:
@@ -32,6 +33,16 @@ class Samples:
             self._is_sorted = False
         else:
             self._latest_s = start_s
+
+    def add_all(
+        self, starts_s: Sequence[int], ends_s: Sequence[int], values: Sequence[float]
+    ) -> None:
+        self._starts_s.extend(starts_s)
+        self._ends_s.extend(ends_s)
+        self._values.extend(values)
+        if starts_s[0] < self._latest_s or starts_s != sorted(starts_s):
+            self._is_sorted = False
+        self._latest_s = max(self._latest_s, *starts_s)
 
     @property
     def latest_s(self) -> int:
@@ -93,15 +104,15 @@ def _ranked_days(
 def day_sum(by_source: Sequence[Sequence[Sample]]) -> DaySum:
     total = raw = largest_source = 0.0
     cover: list[Interval] = []
-    for samples in by_source:
+    for rank, samples in enumerate(by_source):
         unique = list(dict.fromkeys(samples))
-        of_source = sum(value for _, _, value in unique)
-        raw += sum(value for _, _, value in samples)
+        of_source = sum(map(VALUE, unique))
+        raw += sum(map(VALUE, samples))
         largest_source = max(largest_source, of_source)
-        if cover:
-            total += sum(value * free_share(start, end, cover) for start, end, value in unique)
+        if rank == 0:
+            total = of_source
         else:
-            total += of_source
-        if len(by_source) > 1:
-            cover = union([*cover, *((start, end) for start, end, _ in unique)])
+            total += sum(value * free_share(start, end, cover) for start, end, value in unique)
+        if rank < len(by_source) - 1:
+            cover = union([*cover, *map(INTERVAL, unique)])
     return DaySum(total=total, raw=raw, largest_source=largest_source)

@@ -44,15 +44,22 @@ class Sources:
         self._numbers: dict[str, int] = {}
 
     def number_of(self, attributes: dict[str, str]) -> int:
-        name = attributes.get("sourceName", "")[:MAX_NAME_LENGTH]
-        number = self._numbers.get(name)
-        return self._add(name, attributes) if number is None else number
+        try:
+            return self._numbers[attributes["sourceName"]]
+        except KeyError:
+            return self._number_of_other(attributes)
 
     def kind_of(self, name: str) -> Kind:
         return self.kinds[self._numbers[name]]
 
     def named(self, numbers: Iterable[int]) -> tuple[str, ...]:
         return tuple(sorted({self.names[number] for number in numbers}))
+
+    def _number_of_other(self, attributes: dict[str, str]) -> int:
+        """Of a source that is new, or whose name is too long to be kept whole."""
+        name = attributes.get("sourceName", "")[:MAX_NAME_LENGTH]
+        number = self._numbers.get(name)
+        return self._add(name, attributes) if number is None else number
 
     def _add(self, name: str, attributes: dict[str, str]) -> int:
         if not name.strip():

@@ -1,10 +1,13 @@
 """Where samples wait for their day, each kind of quantity as small as it can be kept."""
 
 from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from math import isnan, nan
+from operator import add
 from typing import Protocol
 
 from connections.providers.apple_health.errors import Skip
@@ -20,11 +23,24 @@ MAX_BEATS = 1000  # real samples have about 46
 UNKNOWN_STAGE = "an unknown sleep stage"
 
 Attributes = dict[str, str]
-DayOf = Callable[[int, int], int]  # start and end of a sample to the ordinal of its day
 
 
 class Store(Protocol):
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None: ...
+
+
+class StoreOfMany(Protocol):
+    """Takes many samples of one source at once, with the same result as one by one."""
+
+    quantity: Quantity
+
+    def add_all(
+        self,
+        source: int,
+        starts_s: Sequence[int],
+        ends_s: Sequence[int],
+        values: Sequence[float],
+    ) -> None: ...
 
 
 class Tally:
@@ -39,31 +55,84 @@ class Tally:
         self.last_s = 0
         self.sources: set[int] = set()
 
+    def add(self, source: int, end_s: int, value: float) -> None:
+        self.count += 1
+        self.total += value
+        if value < self.lowest:
+            self.lowest = value
+        elif value > self.highest:
+            self.highest = value
+        self.last_s = max(self.last_s, end_s)
+        self.sources.add(source)
+
+    def add_all(self, source: int, ends_s: Sequence[int], values: Sequence[float]) -> None:
+        self.count += len(values)
+        # In this order and without the corrections of sum(): to the last bit as one by one.
+        self.total = reduce(add, values, self.total)
+        self.lowest = min(self.lowest, *values)
+        self.highest = max(self.highest, *values)
+        self.last_s = max(self.last_s, *ends_s)
+        self.sources.add(source)
+
     @property
     def mean(self) -> float:
         return self.total / self.count
 
 
-class DayStatistics:
-    def __init__(self, quantity: Quantity, day_of: DayOf) -> None:
-        self.by_day: dict[int, Tally] = {}
-        self._quantity = quantity
-        self._day_of = day_of
+class Statistics:
+    """Of what is measured now and then, by day."""
 
-    def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
-        value = self._quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
-        day = self._day_of(start_s, end_s)
+    def __init__(self, quantity: Quantity, days: LocalDays) -> None:
+        self.by_day: dict[int, Tally] = {}
+        self.quantity = quantity
+        self._days = days
+
+    def _tally_of(self, day: int, value: float) -> Tally:
         tally = self.by_day.get(day)
         if tally is None:
             tally = self.by_day[day] = Tally(value)
-        tally.count += 1
-        tally.total += value
-        if value < tally.lowest:
-            tally.lowest = value
-        elif value > tally.highest:
-            tally.highest = value
-        tally.last_s = max(tally.last_s, end_s)
-        tally.sources.add(source)
+        return tally
+
+
+class DayStatistics(Statistics):
+    def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
+        value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
+        self._tally_of(self._days.of(start_s), value).add(source, end_s, value)
+
+    def add_all(
+        self,
+        source: int,
+        starts_s: Sequence[int],
+        ends_s: Sequence[int],
+        values: Sequence[float],
+    ) -> None:
+        """A day at a time as long as they are in order, and one at a time if they are not."""
+        in_order = starts_s == sorted(starts_s)
+        first = 0
+        while first < len(starts_s):
+            day = self._days.of(starts_s[first])
+            after = bisect_left(starts_s, self._days.end_s, first) if in_order else first + 1
+            part = slice(first, after)
+            self._tally_of(day, values[first]).add_all(source, ends_s[part], values[part])
+            first = after
+
+
+class NightStatistics(Statistics):
+    """Of what is measured asleep."""
+
+    def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
+        value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
+        self.add_all(source, [start_s], [end_s], [value])
+
+    def add_all(
+        self,
+        source: int,
+        starts_s: Sequence[int],
+        ends_s: Sequence[int],
+        values: Sequence[float],
+    ) -> None:
+        for end_s, value in zip(ends_s, values, strict=True):
+            self._tally_of(self._days.of_night(end_s), value).add(source, end_s, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +158,21 @@ class DayLatest:
 
 class Cumulative:
     def __init__(self, quantity: Quantity) -> None:
-        self._quantity = quantity
+        self.quantity = quantity
         self._by_source: defaultdict[int, Samples] = defaultdict(Samples)
 
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
-        value = self._quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
+        value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
         self._by_source[source].add(start_s, end_s, value)
+
+    def add_all(
+        self,
+        source: int,
+        starts_s: Sequence[int],
+        ends_s: Sequence[int],
+        values: Sequence[float],
+    ) -> None:
+        self._by_source[source].add_all(starts_s, ends_s, values)
 
     def by_day(self, days: LocalDays, sources: Sources) -> dict[int, DaySum]:
         ranked = ranked_sources(self._by_source, sources)
@@ -119,7 +197,7 @@ class SleepSamples:
         nights = defaultdict(lambda: defaultdict(list))
         for source in ranked_sources(self._by_source, sources):
             for start_s, end_s, stage in self._by_source[source]:
-                night = nights[days.of_night(start_s, end_s)]
+                night = nights[days.of_night(end_s)]
                 night[source].append((start_s, end_s, Stage(int(stage))))
         return ((day, list(by_source.items())) for day, by_source in nights.items())
 
@@ -145,6 +223,8 @@ class HrvSample:
 
 
 class HrvSamples:
+    quantity = SDNN_MS
+
     def __init__(self) -> None:
         self._starts_s = array("I")
         self._sdnn_ms = array("d")
@@ -152,17 +232,28 @@ class HrvSamples:
         self._sources = array("H")
 
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
-        value = SDNN_MS.read(attributes.get("value", ""), attributes.get("unit", ""))
-        self._starts_s.append(start_s)
-        self._sdnn_ms.append(value)
-        self._rmssd_ms.append(nan)
-        self._sources.append(source)
+        value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
+        self.add_all(source, [start_s], [end_s], [value])
 
-    def add_beats(self, beats_ms: Sequence[float]) -> None:
-        """To the sample added last."""
-        measured = rmssd_ms(beats_ms)
-        if measured is not None:
-            self._rmssd_ms[-1] = measured
+    def add_all(
+        self,
+        source: int,
+        starts_s: Sequence[int],
+        ends_s: Sequence[int],
+        values: Sequence[float],
+    ) -> None:
+        self._starts_s.extend(starts_s)
+        self._sdnn_ms.extend(values)
+        self._rmssd_ms.extend([nan] * len(values))
+        self._sources.extend([source] * len(values))
+
+    def add_beats(self, times_of_each: Sequence[Sequence[str]]) -> None:
+        """To the samples added last."""
+        first = len(self._rmssd_ms) - len(times_of_each)
+        for position, times in enumerate(times_of_each, first):
+            measured = rmssd_ms([into_hour_ms(time) for time in times[:MAX_BEATS]])
+            if measured is not None:
+                self._rmssd_ms[position] = measured
 
     def in_order(self) -> list[HrvSample]:
         """By time, repeats left out."""
@@ -180,11 +271,11 @@ class Beats:
 
     def __init__(self, samples: HrvSamples) -> None:
         self._samples = samples
-        self._beats_ms = array("d")
+        self._times: list[str] = []
 
     def child(self, _depth: int, name: str, attributes: Attributes) -> None:
-        if name == "InstantaneousBeatsPerMinute" and len(self._beats_ms) < MAX_BEATS:
-            self._beats_ms.append(into_hour_ms(attributes.get("time", "")))
+        if name == "InstantaneousBeatsPerMinute" and len(self._times) < MAX_BEATS:
+            self._times.append(attributes.get("time", ""))
 
     def close(self) -> None:
-        self._samples.add_beats(self._beats_ms)
+        self._samples.add_beats([self._times])

@@ -4,8 +4,9 @@ Units follow the phone's settings and differ between records of one type. An unk
 never guessed, and a number outside the range (NaN and infinity too) is left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from connections.providers.apple_health.errors import Skip
 
@@ -69,6 +70,17 @@ class Quantity:
             raise Skip(self._fault(text, unit)) from error
         if self.lowest <= value <= self.highest:
             return value
+        raise Skip(IMPOSSIBLE_VALUE)
+
+    def read_all(self, texts: Sequence[str], unit: str) -> list[float]:
+        """The same for many of one unit. All can be read, or Skip or ValueError is raised."""
+        if unit not in self.units:
+            raise Skip(UNKNOWN_UNIT)
+        factor, offset = self.units[unit]
+        values = [float(text) * factor + offset for text in texts]
+        # Not a number compares as neither, so it is looked for by itself.
+        if self.lowest <= min(values) and max(values) <= self.highest and not isnan(sum(values)):
+            return values
         raise Skip(IMPOSSIBLE_VALUE)
 
     def _fault(self, text: str, unit: str) -> str:

@@ -57,27 +57,31 @@ def refuse_prolog(prolog: bytes) -> None:
 
 
 def whole_tags(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cleaned and cut in front of a `<`, so that no tag spans two pieces.
+    """The same bytes, cut in front of a `<`, so that no tag spans two pieces.
 
     A `<` cannot stand inside a tag, so a piece that ends before one ends with a whole tag.
     """
     rest = b""
     for chunk in chunks:
-        joined = rest + chunk.translate(None, CONTROL_CHARACTERS)
+        joined = rest + chunk
         cut = max(0, joined.rfind(b"<"))
         rest = joined[cut:]
         if len(rest) > MAX_TAG_BYTES:
             raise NotAnExport(UNLIKE_APPLE)
         if cut:
-            yield with_single_dates(joined[:cut])
-    yield with_single_dates(rest)
+            yield joined[:cut]
+    yield rest
 
 
-def with_single_dates(piece: bytes) -> bytes:
-    """iOS 16 betas wrote both dates of a WorkoutStatistics as startDate; the second is the end."""
-    if b"<WorkoutStatistics" not in piece:
-        return piece
-    return STATISTICS_TAG.sub(_with_single_date, piece)
+def repaired(tags: bytes) -> bytes:
+    """Without the characters that XML does not allow, and with each attribute once.
+
+    iOS 16 betas wrote both dates of a WorkoutStatistics as startDate; the second is the end.
+    """
+    clean = tags.translate(None, CONTROL_CHARACTERS)
+    if b"<WorkoutStatistics" not in clean:
+        return clean
+    return STATISTICS_TAG.sub(_with_single_date, clean)
 
 
 def _with_single_date(match: re.Match[bytes]) -> bytes:

@@ -62,6 +62,7 @@ def test_export_gives_every_expected_value(options: Sequence[str], tmp_path: Pat
     export = read_export(path, ZoneInfo(answers["meta"]["tz"]))
 
     assert differences(export, answers) == []
+    assert export == read_export(path, ZoneInfo(answers["meta"]["tz"]), takes_runs=False)
     assert export.problems == {}
     assert export.home_zone == answers["meta"]["tz"]
     assert value_count(answers) > 1200

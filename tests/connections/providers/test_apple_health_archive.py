@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connections.providers.apple_health import NotAnExport, read_export
-from connections.providers.apple_health.archive import MAX_ENTRIES
+from connections.providers.apple_health.archive import MAX_ENTRIES, open_export
 from tests.connections.providers.health_xml import (
     LOS_ANGELES,
     export_xml,
@@ -21,6 +21,7 @@ from tests.connections.providers.health_xml import (
 )
 
 EXPORT = export_xml(record("BodyMass", "2024-01-10 12:00:00", "70", "kg"))
+LONG_EXPORT = export_xml(*[record("BodyMass", "2024-01-10 12:00:00", "70", "kg")] * 2000)
 CLINICAL = b'<?xml version="1.0"?>\n<ClinicalDocument><!-- <HealthData --></ClinicalDocument>'
 FOLDER = "apple_health_export/"
 
@@ -159,6 +160,37 @@ def test_zip_that_lies_about_its_member_is_refused(
     field: tuple[int, str], value: int, tmp_path: Path
 ) -> None:
     assert DAMAGED in refusal(lying(tmp_path, field, value))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (CRC, 0x12345678),
+        (UNPACKED, len(LONG_EXPORT) - 40),
+        (UNPACKED, len(LONG_EXPORT) + 40),
+        (PACKED, 500),
+    ],
+    ids=["crc", "longer_than_told", "shorter_than_told", "packed_size"],
+)
+def test_lie_is_noticed_behind_the_head_too(
+    field: tuple[int, str], value: int, tmp_path: Path
+) -> None:
+    path = zipped(tmp_path / "lying.zip", [("export.xml", LONG_EXPORT)])
+
+    assert weight_kg(path) == 70
+    assert DAMAGED in refusal(altered(path, b"PK\x01\x02", field, value))
+
+
+def test_unpacking_stops_at_what_was_told(tmp_path: Path) -> None:
+    bomb = EXPORT.replace(b"</HealthData>", b" " * 5_000_000 + b"</HealthData>")
+    path = zipped(tmp_path / "lying.zip", [("export.xml", bomb)])
+    altered(path, b"PK\x01\x02", UNPACKED, 600_000)
+    chunks: list[bytes] = []
+
+    with pytest.raises(NotAnExport, match=DAMAGED), open_export(path) as export:
+        chunks.extend(export.chunks)
+
+    assert 0 < sum(map(len, chunks)) <= 600_000
 
 
 def test_small_member_that_claims_eight_gigabytes_is_refused(tmp_path: Path) -> None:
