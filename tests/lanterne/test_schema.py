@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
+from schemathesis.core import NOT_SET
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -212,7 +213,19 @@ def test_call_answers_as_the_schema_says(label: str, bearer: str) -> None:
         seen.add(answer.status_code)
 
     answers()
+    if label not in NEEDS_MORE and (label in GOOD or not operation.body):
+        undone(lambda: call(as_it_is_meant(operation)))
     assert label in NEEDS_MORE or seen & {200, 201, 202, 204}, seen
+
+
+def as_it_is_meant(operation: Any) -> schemathesis.Case[Any]:
+    """The call with nothing but what it needs: chance alone need not come by it."""
+    sent = GOOD.get(operation.label, NOT_SET)
+    kind = operation.body[0].media_type if operation.body else None
+    case: schemathesis.Case[Any] = operation.Case(
+        path_parameters=real_names(operation.path), body=sent, media_type=kind
+    )
+    return case
 
 
 def from_here(environ: dict[str, Any], start_response: Any) -> Any:
