@@ -1,35 +1,42 @@
 """How each stand-in is told to misbehave: for the next few requests, or until told otherwise."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from sandbox.memory import alone, recall, remember
+from sandbox.pages import asked, done
 
 MODES: dict[str, dict[str, str]] = {
     "strava": {
         "ok": "answers as Strava does",
         "rate_limited": "429, the quarter-hour limit is used up",
         "missing_scope": "401, the activity permission is missing",
-        "inactive": "403, the app's owner has no subscription",
+        "inactive": "403, the app’s owner has no subscription",
         "athlete_cap": "403 on connecting, too many athletes",
         "server_error": "500",
         "slow": "answers after some seconds",
         "token_revoked": "401, and refreshing is refused",
+        "code_not_ready": "a fresh code is refused once and works two seconds later",
+        "lost_answer": "tokens are made and the answer that has them is lost, 500",
     },
     "oura": {
         "ok": "answers as Oura does",
         "night_not_there": "the latest day is empty, as before the app is opened",
         "unauthorized": "401, the token is refused",
+        "missing_scope": "401, a permission is missing",
         "membership": "403, the membership has ended",
         "rate_limited": "429 with its five headers",
+        "bad_request": "400, a parameter is not accepted",
         "server_error": "500",
+        "slow": "answers after some seconds",
+        "token_revoked": "401, and refreshing is refused",
+        "lost_answer": "tokens are made and the answer that has them is lost, 500",
+        "prefixed_scopes": "the scopes of a token are told with extapi: before each",
     },
     "openai": {
         "ok": "the stand-in coach answers",
@@ -101,23 +108,10 @@ def mode(request: HttpRequest, server: str) -> HttpResponse:
         raise Http404
     if request.method == "GET":
         return JsonResponse({**asdict(current(server)), "modes": list(MODES[server])})
-    form = ModeForm(server, _asked(request))
+    form = ModeForm(server, asked(request))
     if not form.is_valid():
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
     chosen = Mode(**form.cleaned_data)
     with alone():
         remember(f"{server}:mode", asdict(chosen))
-    # A browser that sent the form goes back to it; a program reads what was set.
-    if "text/html" in request.headers.get("accept", ""):
-        return redirect("sandbox:index")
-    return JsonResponse(asdict(chosen))
-
-
-def _asked(request: HttpRequest) -> Any:
-    if request.content_type != "application/json":
-        return request.POST
-    try:
-        asked = json.loads(request.body)
-    except ValueError:
-        return {}
-    return asked if isinstance(asked, dict) else {}
+    return done(request, asdict(chosen))

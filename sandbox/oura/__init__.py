@@ -1,1 +1,1 @@
-"""A stand-in for Oura's API v2, for a pasted personal token."""
+"""A stand-in for Oura: the consent page, the tokens, the API v2 and its webhooks."""

@@ -3,11 +3,12 @@
 from datetime import date, datetime, timedelta
 from math import cos, pi
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
+from sandbox.oura.heads import local, named
 from sandbox.person import rider
 from sandbox.person.nights import Night, night_of
 
+KINDS = ("rest", "deleted", "late_nap", "long_sleep", "sleep")
 STEP_S = 300
 # Oura's digits for the stage of each five minutes.
 DEEP, LIGHT, REM, AWAKE = "1234"
@@ -23,11 +24,15 @@ def sleep_rows(day: date, readiness: dict[str, Any], *, is_unscored: bool) -> li
     if dice.random() < 0.12:
         sofa = rider.at_home(day - timedelta(days=1), 20, dice.randrange(0, 10))
         rows.append(_short(day, sofa, dice.randrange(40, 60), "deleted"))
-    rows.append(_night(night_of(day), readiness, is_unscored=is_unscored))
     if dice.random() < 0.08:
-        nap = rider.at_home(day, 14, dice.randrange(5, 40))
+        # It ends after six, when the next day of sleep has begun.
+        nap = rider.at_home(day - timedelta(days=1), 17, dice.randrange(45, 58))
         rows.append(_short(day, nap, dice.randrange(20, 45), "late_nap"))
-    return rows
+    rows.append(_night(night_of(day), readiness, is_unscored=is_unscored))
+    if dice.random() < 0.07:
+        nap = rider.at_home(day, 14, dice.randrange(5, 40))
+        rows.append(_short(day, nap, dice.randrange(20, 45), "sleep"))
+    return sorted(rows, key=lambda row: str(row["bedtime_start"]))
 
 
 def _night(night: Night, readiness: dict[str, Any], *, is_unscored: bool) -> dict[str, Any]:
@@ -73,11 +78,11 @@ def _short(day: date, start: datetime, minutes: int, kind: str) -> dict[str, Any
 
 def _frame(day: date, start: datetime, end: datetime, kind: str) -> dict[str, Any]:
     return {
-        "id": str(uuid5(NAMESPACE_URL, f"sleep/{day}/{kind}")),
+        "id": named("sleep", day, kind),
         "day": day.isoformat(),
         "type": kind,
-        "bedtime_start": _local(start),
-        "bedtime_end": _local(end),
+        "bedtime_start": local(start),
+        "bedtime_end": local(end),
         "time_in_bed": int((end - start).total_seconds()),
         "low_battery_alert": False,
         "sleep_algorithm_version": "v2",
@@ -93,7 +98,7 @@ def _samples(night: Night, mean: float, swing: float) -> dict[str, Any]:
     """One value every five minutes around the mean; the first is missing, as it often is."""
     count = night.in_bed_s // STEP_S
     values = [round(mean * (1 + swing * cos(2 * pi * i / count)), 1) for i in range(1, count)]
-    return {"interval": float(STEP_S), "items": [None, *values], "timestamp": _local(night.bed_at)}
+    return {"interval": float(STEP_S), "items": [None, *values], "timestamp": local(night.bed_at)}
 
 
 def _phases(night: Night) -> str:
@@ -101,7 +106,3 @@ def _phases(night: Night) -> str:
     count = night.in_bed_s // STEP_S
     cycle = LIGHT * 5 + DEEP * 5 + LIGHT * 4 + REM * 4
     return (AWAKE * 2 + cycle * (count // len(cycle) + 1))[: count - 1] + AWAKE
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone(rider.HOME).isoformat(timespec="milliseconds")

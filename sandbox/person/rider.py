@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 HOME = ZoneInfo("Europe/Paris")
 FIRST_NAME, LAST_NAME = "Robin", "Marchand"
+EMAIL = "robin.marchand@example.org"
 CITY, COUNTRY = "Grenoble", "France"
 BIRTH_DATE = date(1985, 3, 14)
 FTP_W = 228

@@ -1,1 +1,1 @@
-"""A stand-in for Strava: the consent page, the tokens and the read-only API."""
+"""A stand-in for Strava: the consent page, the tokens, the read-only API and its webhooks."""

@@ -7,13 +7,18 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from sandbox.person.rides import Ride, ride_numbered, rides_until
-from sandbox.strava import answers, records
-from sandbox.strava.grants import Grant, grant_of
-from sandbox.strava.oauth import bearer
+from sandbox.consent import bearer
+from sandbox.grants import Grant
+from sandbox.person.rides import Ride
+from sandbox.strava import answers, limits, records
+from sandbox.strava.app import GRANTS
+from sandbox.strava.edits import ride_now, rides_now
 from sandbox.strava.streams import streams
 
 MOST_PER_PAGE = 200
+MISBEHAVIOUR = (
+    *("rate_limited", "missing_scope", "inactive", "server_error", "token_revoked", "slow"),
+)
 
 
 def api(*scopes: str) -> Callable[[Callable[..., JsonResponse]], Callable[..., HttpResponseBase]]:
@@ -23,15 +28,17 @@ def api(*scopes: str) -> Callable[[Callable[..., JsonResponse]], Callable[..., H
         @require_GET
         @wraps(view)
         def counted(request: HttpRequest, **kwargs: int) -> HttpResponseBase:
-            usage = answers.count_request()
-            response = answers.misbehave(
-                "rate_limited", "missing_scope", "inactive", "server_error", "token_revoked", "slow"
-            ) or _answered(request, kwargs)
-            answers.add_rate_headers(response, usage)
+            usage = limits.count_request()
+            response = (
+                answers.misbehave(*MISBEHAVIOUR)
+                or (answers.rate_limited() if limits.is_over(usage) else None)
+                or _answered(request, kwargs)
+            )
+            limits.add_headers(response, usage)
             return response
 
         def _answered(request: HttpRequest, kwargs: dict[str, int]) -> JsonResponse:
-            grant = grant_of(bearer(request))
+            grant = GRANTS.of(bearer(request))
             # A token in the address ends up in logs; Strava stops taking it there in June 2027.
             if grant is None or "access_token" in request.GET:
                 return answers.unauthorized()
@@ -47,7 +54,7 @@ def api(*scopes: str) -> Callable[[Callable[..., JsonResponse]], Callable[..., H
 @api()
 def athlete(request: HttpRequest, grant: Grant) -> JsonResponse:
     is_detailed = "profile:read_all" in grant.scopes
-    return JsonResponse(records.athlete(grant.athlete_id, is_detailed=is_detailed))
+    return JsonResponse(records.athlete(int(grant.person), is_detailed=is_detailed))
 
 
 @api("profile:read_all")
@@ -66,16 +73,18 @@ def activities(request: HttpRequest, grant: Grant) -> JsonResponse:
     rows = _between(_visible(grant), asked["after"], asked["before"])
     size = min(asked["per_page"] or 30, MOST_PER_PAGE)
     first = ((asked["page"] or 1) - 1) * size
-    page = [records.summary(ride, grant.athlete_id) for ride in rows[first : first + size]]
+    page = [records.summary(ride, int(grant.person)) for ride in rows[first : first + size]]
     return JsonResponse(page, safe=False)
 
 
 @api("activity:read", "activity:read_all")
 def activity(request: HttpRequest, grant: Grant, ride_id: int) -> JsonResponse:
+    if request.GET.get("include_all_efforts", "false") not in ("true", "false"):
+        return answers.invalid("Activity", "include_all_efforts")
     ride = _visible_ride(grant, ride_id)
     if ride is None:
         return answers.not_found()
-    return JsonResponse(records.detail(ride, grant.athlete_id))
+    return JsonResponse(records.detail(ride, int(grant.person)))
 
 
 @api("activity:read", "activity:read_all")
@@ -94,14 +103,13 @@ def activity_streams(request: HttpRequest, grant: Grant, ride_id: int) -> JsonRe
 def _visible(grant: Grant) -> list[Ride]:
     """Oldest first; "only you" takes the wider scope."""
     sees_all = "activity:read_all" in grant.scopes
-    return [ride for ride in rides_until(timezone.now()) if sees_all or not ride.is_private]
+    return [ride for ride in rides_now(timezone.now()) if sees_all or not ride.is_private]
 
 
 def _visible_ride(grant: Grant, ride_id: int) -> Ride | None:
-    ride = ride_numbered(ride_id)
-    if ride is None or ride.end_at > timezone.now():
-        return None
-    return ride if "activity:read_all" in grant.scopes or not ride.is_private else None
+    ride = ride_now(ride_id, timezone.now())
+    sees_it = ride is not None and ("activity:read_all" in grant.scopes or not ride.is_private)
+    return ride if sees_it else None
 
 
 def _between(rides: list[Ride], after: int | None, before: int | None) -> list[Ride]:

@@ -9,11 +9,15 @@ import time_machine
 from django.conf import settings
 
 from sandbox.person.rides import Ride
-from sandbox.strava.oauth import CLIENT_ID, CLIENT_SECRET
+from sandbox.strava.app import CLIENT_ID, CLIENT_SECRET
 from tests.conftest import StandIns
+from tests.sandbox.connecting import NOW, Oura, OuraApp
+from tests.sandbox.subscriber import Subscriber, listening
 
 ALL_SCOPES = "read,activity:read_all,profile:read_all"
 JULY = datetime(2026, 7, 4, 5, 30, tzinfo=UTC)
+APP = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+SUBSCRIPTIONS = "/strava/api/v3/push_subscriptions"
 CALLBACK = "http://127.0.0.1/complete/strava/"
 
 
@@ -43,8 +47,10 @@ class Strava:
         )
 
     def token(self, **form: str) -> httpx2.Response:
-        app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        return self.http.post("/strava/oauth/token", data={**app, **form})
+        return self.http.post("/strava/oauth/token", data={**APP, **form})
+
+    def refresh(self, refresh_token: str) -> httpx2.Response:
+        return self.token(grant_type="refresh_token", refresh_token=refresh_token)
 
     def connect(self, *ticked: str, asked: str = ALL_SCOPES) -> dict[str, str]:
         """The first pair of tokens."""
@@ -77,9 +83,38 @@ def authorize_query(**changes: str) -> dict[str, str]:
     return {**query, **changes}
 
 
+def subscribe(http: httpx2.Client, callback_url: str, **changes: str) -> httpx2.Response:
+    form = {**APP, "callback_url": callback_url, "verify_token": "vt", **changes}
+    return http.post(SUBSCRIPTIONS, data=form)
+
+
 @pytest.fixture
 def strava(http: httpx2.Client) -> Strava:
     return Strava(http)
+
+
+@pytest.fixture
+def oura(http: httpx2.Client) -> Iterator[Oura]:
+    """On the morning of 4 July 2026."""
+    with time_machine.travel(NOW):
+        yield Oura(http)
+
+
+@pytest.fixture
+def oura_app(http: httpx2.Client) -> OuraApp:
+    return OuraApp(http)
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    with listening() as other:
+        yield other
+
+
+@pytest.fixture
+def subscription_id(http: httpx2.Client, subscriber: Subscriber) -> int:
+    number: int = subscribe(http, subscriber.url).json()["id"]
+    return number
 
 
 @pytest.fixture

@@ -1,51 +1,14 @@
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+import time
+from datetime import date, datetime, timedelta
 
 import httpx2
 import pytest
 import time_machine
 
+from sandbox.oura.documents import ROUTES
 from sandbox.person.nights import night_of, readiness_score
 from sandbox.person.rider import at_home
-from tests.sandbox.specs import needs_specs, oura_problems
-
-TODAY = date(2026, 7, 4)
-NOW = datetime(2026, 7, 4, 5, 30, tzinfo=UTC)
-MODELS = {
-    "daily_readiness": "PublicDailyReadiness",
-    "daily_sleep": "PublicDailySleep",
-    "sleep": "PublicModifiedSleepModel",
-    "daily_activity": "PublicDailyActivity",
-    "daily_stress": "PublicDailyStress",
-    "daily_resilience": "DailyResilienceModel",
-    "vO2_max": "PublicVO2Max",
-}
-
-
-class Oura:
-    def __init__(self, http: httpx2.Client) -> None:
-        self.http = http
-
-    def get(self, route: str, token: str = "oura-sandbox-token", **params: str) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {token}"}
-        return self.http.get(f"/oura/v2/usercollection/{route}", headers=headers, params=params)
-
-    def rows(self, route: str, first: date, last: date = TODAY) -> list[dict[str, Any]]:
-        """All pages."""
-        params = {"start_date": f"{first}", "end_date": f"{last}"}
-        rows: list[dict[str, Any]] = []
-        while True:
-            page = self.get(route, **params).json()
-            rows += page["data"]
-            if page["next_token"] is None:
-                return rows
-            params["next_token"] = page["next_token"]
-
-
-@pytest.fixture
-def oura(http: httpx2.Client) -> Any:
-    with time_machine.travel(NOW):
-        yield Oura(http)
+from tests.sandbox.connecting import NOW, TODAY, Oura
 
 
 def test_readiness_of_this_morning_is_the_rider_s(oura: Oura) -> None:
@@ -127,10 +90,52 @@ def test_fields_narrow_the_documents(oura: Oura) -> None:
     assert [set(row) for row in rows] == [{"id", "day", "score"}]
 
 
-def test_activity_of_a_day_comes_when_it_is_over(oura: Oura) -> None:
-    rows = oura.rows("daily_activity", TODAY - timedelta(days=2))
+def test_late_nap_ends_after_six_and_is_filed_under_the_day_after(oura: Oura) -> None:
+    naps = [row for row in oura.rows("sleep", date(2026, 1, 1)) if row["type"] == "late_nap"]
 
-    assert [row["day"] for row in rows] == ["2026-07-02", "2026-07-03"]
+    ends = [datetime.fromisoformat(row["bedtime_end"]) for row in naps]
+    assert len(naps) > 5
+    assert all(end.hour == 18 for end in ends)
+    assert [row["day"] for row in naps] == [f"{end.date() + timedelta(days=1)}" for end in ends]
+
+
+def test_document_is_found_by_its_id(oura: Oura) -> None:
+    for route in ROUTES:
+        row = oura.rows(route, date(2026, 1, 1))[-1]
+
+        assert oura.get(f"{route}/{row['id']}").json() == row
+
+
+def test_document_that_is_none_or_not_there_yet_is_404(oura: Oura) -> None:
+    [row] = oura.rows("daily_sleep", TODAY)
+
+    unknown = oura.get("daily_sleep/none")
+    elsewhere = oura.get(f"daily_readiness/{row['id']}")
+    with time_machine.travel(at_home(TODAY, 4)):
+        too_early = oura.get(f"daily_sleep/{row['id']}")
+    oura.http.post("/oura/mode", json={"mode": "night_not_there"})
+    not_opened = oura.get(f"daily_sleep/{row['id']}")
+
+    answers = (unknown, elsewhere, too_early, not_opened)
+    assert [(one.status_code, one.json()["status"]) for one in answers] == [(404, 404)] * 4
+
+
+@pytest.mark.parametrize("route", ["heartrate/1", "personal_info/1", "moods/1"])
+def test_only_documents_have_an_id(oura: Oura, route: str) -> None:
+    assert oura.get(route).status_code == 404
+
+
+def test_oura_s_own_sandbox_has_the_documents_and_nobody_s_data(oura: Oura) -> None:
+    headers = {"Authorization": "Bearer oura-sandbox-token"}
+
+    def get(path: str) -> httpx2.Response:
+        return oura.http.get(f"/oura/v2/sandbox/usercollection/{path}", headers=headers)
+
+    [row] = get(f"daily_sleep?start_date={TODAY}").json()["data"]
+    assert get(f"daily_sleep/{row['id']}").json() == row
+    assert get("heartrate").status_code == 200
+    assert [get("personal_info").status_code, get("moods").status_code] == [404, 404]
+    assert oura.http.get("/oura/v2/sandbox/usercollection/sleep").status_code == 401
 
 
 def test_personal_info_is_the_rider(oura: Oura) -> None:
@@ -151,7 +156,7 @@ def test_request_without_a_token_is_401(oura: Oura) -> None:
 
 
 def test_wrong_dates_are_refused(oura: Oura) -> None:
-    unreadable = oura.get("sleep", start_date="July")
+    unreadable = oura.get("sleep", start_date="2026-07-04T00:00:00")
     turned = oura.get("sleep", start_date="2026-07-04", end_date="2026-07-01")
     token = oura.get("sleep", next_token="x")
 
@@ -174,7 +179,15 @@ def test_night_not_there_empties_the_latest_day(oura: Oura) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "status"),
-    [("unauthorized", 401), ("membership", 403), ("server_error", 500), ("rate_limited", 429)],
+    [
+        ("unauthorized", 401),
+        ("missing_scope", 401),
+        ("token_revoked", 401),
+        ("membership", 403),
+        ("bad_request", 400),
+        ("server_error", 500),
+        ("rate_limited", 429),
+    ],
 )
 def test_api_misbehaves_as_told(oura: Oura, mode: str, status: int) -> None:
     oura.http.post("/oura/mode", json={"mode": mode, "times": 1})
@@ -183,6 +196,25 @@ def test_api_misbehaves_as_told(oura: Oura, mode: str, status: int) -> None:
 
     assert (spoiled.status_code, spoiled.json()["status"]) == (status, status)
     assert after.status_code == 200
+
+
+def test_slow_answers_late_but_well(oura: Oura) -> None:
+    oura.http.post("/oura/mode", json={"mode": "slow", "times": 1, "seconds": 0.2})
+    begun = time.monotonic()
+
+    rows = oura.rows("daily_sleep", TODAY)
+
+    assert (len(rows), time.monotonic() - begun >= 0.2) == (1, True)
+
+
+def test_missing_scope_names_the_scope_of_the_route(oura: Oura) -> None:
+    oura.http.post("/oura/mode", json={"mode": "missing_scope"})
+
+    details = [oura.get(route).json()["detail"] for route in ("sleep", "vO2_max")]
+
+    assert details == [
+        f"Access token lacks the required scope: {scope}." for scope in ("daily", "heart_health")
+    ]
 
 
 def test_rate_limited_has_its_five_headers(oura: Oura) -> None:
@@ -198,17 +230,3 @@ def test_rate_limited_has_its_five_headers(oura: Oura) -> None:
         headers["X-RateLimit-Reset"],
         headers["X-RateLimit-Tier"],
     ] == ["2", "5000", "300", reset, "application"]
-
-
-@needs_specs
-@pytest.mark.parametrize("route", MODELS)
-def test_documents_keep_to_oura_s_models(oura: Oura, route: str) -> None:
-    rows = oura.rows(route, date(2026, 1, 1))
-
-    assert rows
-    assert [p for row in rows for p in oura_problems(MODELS[route], row)] == []
-
-
-@needs_specs
-def test_personal_info_keeps_to_oura_s_model(oura: Oura) -> None:
-    assert oura_problems("PersonalInfoResponse", oura.get("personal_info").json()) == []

@@ -134,6 +134,76 @@ def test_rate_headers_count_the_quarter_hour_and_the_day(strava: Strava, token: 
     assert first.headers["X-ReadRateLimit-Usage"] == "1,1"
 
 
+def test_used_up_quarter_is_429_until_it_turns(
+    http: httpx2.Client, strava: Strava, token: str
+) -> None:
+    http.post("/strava/limits", json={"quarter": 2, "day": 50})
+
+    answers = [strava.get("athlete", token) for _ in range(4)]
+    with time_machine.travel(datetime(2026, 7, 4, 5, 44, 59, tzinfo=UTC), tick=False):
+        still = strava.get("athlete", token)
+    with time_machine.travel(datetime(2026, 7, 4, 5, 45, tzinfo=UTC), tick=False):
+        after = strava.get("athlete", token)
+
+    assert [one.status_code for one in (*answers, still, after)] == [200, 200, 429, 429, 429, 200]
+    assert fault(answers[2]) == (
+        429,
+        "Rate Limit Exceeded",
+        {"resource": "Application", "field": "rate limit", "code": "exceeded"},
+    )
+    assert answers[3].headers["X-RateLimit-Limit"] == "4,100"
+    assert answers[3].headers["X-ReadRateLimit-Limit"] == "2,50"
+    assert answers[3].headers["X-ReadRateLimit-Usage"] == "4,4"
+    assert after.headers["X-RateLimit-Usage"] == "1,6"
+
+
+def test_what_was_refused_counts_against_the_day(
+    http: httpx2.Client, strava: Strava, token: str
+) -> None:
+    http.post("/strava/limits", data={"quarter": "2", "day": "4"})
+    for _ in range(4):
+        strava.get("athlete", token)
+
+    with time_machine.travel(datetime(2026, 7, 4, 23, 59, 59, tzinfo=UTC), tick=False):
+        same_day = strava.get("athlete", token)
+    with time_machine.travel(datetime(2026, 7, 5, tzinfo=UTC), tick=False):
+        next_day = strava.get("athlete", token)
+
+    # By then the token has expired, which is another matter.
+    assert (same_day.status_code, next_day.status_code) == (429, 401)
+    usages = [one.headers["X-ReadRateLimit-Usage"] for one in (same_day, next_day)]
+    assert usages == ["1,5", "1,1"]
+
+
+def test_limits_are_shared_by_all_athletes(http: httpx2.Client, strava: Strava, token: str) -> None:
+    http.post("/strava/limits", json={"quarter": 1})
+    other = strava.connect()["access_token"]
+
+    statuses = [strava.get("athlete", one).status_code for one in (token, other)]
+
+    assert statuses == [200, 429]
+
+
+def test_limits_left_out_are_a_new_app_s(http: httpx2.Client) -> None:
+    first = http.post("/strava/limits", json={"quarter": 5}).json()
+    then = http.post("/strava/limits", json={}).json()
+
+    assert (first, then) == ({"quarter": 5, "day": 1000}, {"quarter": 100, "day": 1000})
+    assert http.get("/strava/limits").json() == then
+    assert http.post("/strava/limits", json={"day": "x"}).status_code == 400
+
+
+def test_include_all_efforts_is_true_or_false(strava: Strava, token: str) -> None:
+    ride = rides_until(JULY)[-1].id
+
+    statuses = [
+        strava.get(f"activities/{ride}", token, include_all_efforts=value).status_code
+        for value in ("true", "false", "maybe")
+    ]
+
+    assert statuses == [200, 200, 400]
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [

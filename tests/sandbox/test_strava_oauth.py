@@ -1,22 +1,16 @@
-import base64
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
-import time_machine
 
-from sandbox.strava.oauth import CLIENT_ID, CLIENT_SECRET
+from sandbox.strava.app import CLIENT_ID, CLIENT_SECRET
 from tests.sandbox.conftest import CALLBACK, Strava, authorize_query
+from tests.sandbox.connecting import basic
 
 BAD_REFRESH = {
     "message": "Bad Request",
     "errors": [{"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}],
 }
-
-
-def basic(name: str, secret: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()}
 
 
 def invalid(resource: str, field: str) -> dict[str, object]:
@@ -120,49 +114,6 @@ def test_token_with_a_wrong_request_is_refused(
     assert (answer.status_code, answer.json()) == (400, invalid(*fault))
 
 
-def test_refresh_gives_a_new_pair_and_kills_the_old_refresh_token(strava: Strava) -> None:
-    old = strava.connect()
-
-    new = strava.token(grant_type="refresh_token", refresh_token=old["refresh_token"]).json()
-    again = strava.token(grant_type="refresh_token", refresh_token=old["refresh_token"])
-    later = strava.token(grant_type="refresh_token", refresh_token=new["refresh_token"])
-
-    assert set(new) == {
-        "token_type",
-        "expires_at",
-        "expires_in",
-        "refresh_token",
-        "access_token",
-    }
-    assert {old["refresh_token"], old["access_token"]}.isdisjoint(new.values())
-    assert (again.status_code, again.json()) == (400, BAD_REFRESH)
-    assert later.status_code == 200
-    assert strava.get("athlete", new["access_token"]).status_code == 200
-
-
-def test_refresh_by_two_at_once_has_one_winner(strava: Strava) -> None:
-    old = strava.connect()["refresh_token"]
-
-    def refreshed(_: int) -> int:
-        return strava.token(grant_type="refresh_token", refresh_token=old).status_code
-
-    with ThreadPoolExecutor(4) as pool:
-        statuses = sorted(pool.map(refreshed, range(4)))
-
-    assert statuses == [200, 400, 400, 400]
-
-
-def test_access_token_dies_after_six_hours(strava: Strava) -> None:
-    token = strava.connect()["access_token"]
-
-    with time_machine.travel(datetime.now(UTC) + timedelta(hours=5, minutes=59)):
-        before = strava.get("athlete", token).status_code
-    with time_machine.travel(datetime.now(UTC) + timedelta(hours=6, minutes=1)):
-        after = strava.get("athlete", token).status_code
-
-    assert (before, after) == (200, 401)
-
-
 def test_deauthorize_echoes_the_token_and_ends_everything(
     http: httpx2.Client, strava: Strava
 ) -> None:
@@ -217,26 +168,3 @@ def test_athlete_cap_is_met_on_the_page_and_at_the_exchange(
     assert (page.status_code, exchange.status_code) == (403, 403)
     assert "Limit of connected athletes exceeded" in page.text
     assert exchange.json()["message"] == "Limit of connected athletes exceeded"
-
-
-def test_revoked_at_strava_refuses_access_and_refresh(http: httpx2.Client, strava: Strava) -> None:
-    pair = strava.connect()
-    http.post("/strava/mode", json={"mode": "token_revoked"})
-
-    refreshed = strava.token(grant_type="refresh_token", refresh_token=pair["refresh_token"])
-
-    assert strava.get("athlete", pair["access_token"]).status_code == 401
-    assert (refreshed.status_code, refreshed.json()) == (400, BAD_REFRESH)
-
-
-@pytest.mark.parametrize(("mode", "status"), [("inactive", 403), ("server_error", 500)])
-def test_token_when_strava_misbehaves(
-    http: httpx2.Client, strava: Strava, mode: str, status: int
-) -> None:
-    pair = strava.connect()
-    http.post("/strava/mode", json={"mode": mode, "times": 1})
-
-    spoiled = strava.token(grant_type="refresh_token", refresh_token=pair["refresh_token"])
-    after = strava.token(grant_type="refresh_token", refresh_token=pair["refresh_token"])
-
-    assert (spoiled.status_code, after.status_code) == (status, 200)

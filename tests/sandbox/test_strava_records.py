@@ -5,7 +5,6 @@ import pytest
 
 from sandbox.person.rides import rides_between, rides_until
 from tests.sandbox.conftest import JULY, Strava
-from tests.sandbox.specs import needs_specs, strava_problems
 
 YEAR = rides_between(date(2025, 7, 1), date(2026, 7, 3))
 
@@ -87,31 +86,3 @@ def test_streams_need_keys_and_key_by_type(strava: Strava, token: str) -> None:
     without_type = strava.get(f"activities/{ride.id}/streams", token, keys="time")
 
     assert (without_keys.status_code, without_type.status_code) == (400, 400)
-
-
-@needs_specs
-def test_answers_keep_to_strava_s_models(strava: Strava, token: str) -> None:
-    long_ride = next(ride for ride in YEAR if ride.kind == "long" and ride.power == "meter")
-    rows = [row for n in (1, 2) for row in strava.activities(token, page=n, per_page=200)]
-    answers = {
-        "DetailedAthlete": [strava.get("athlete", token).json()],
-        "Zones": [strava.get("athlete/zones", token).json()],
-        "SummaryActivity": rows,
-        "DetailedActivity": [strava.activity(token, long_ride)],
-        "StreamSet": [
-            strava.get(
-                f"activities/{long_ride.id}/streams",
-                token,
-                keys="time,watts,heartrate,cadence,distance,altitude,velocity_smooth,grade_smooth,"
-                "moving,latlng",
-                key_by_type="true",
-            ).json()
-        ],
-        "Fault": [strava.get("activities/12", token).json()],
-    }
-
-    assert {
-        name: problems
-        for name, values in answers.items()
-        if (problems := [p for value in values for p in strava_problems(name, value)])
-    } == {}
