@@ -1,4 +1,7 @@
-"""Secrets kept encrypted in the database, so that a dump of it opens nothing."""
+"""Secrets kept encrypted in the database, so that a dump of it opens nothing.
+
+What encrypts with this has to be among `lanterne.stored_secrets.places()`, or a rotation misses it.
+"""
 
 from functools import cache
 
@@ -24,6 +27,20 @@ def decrypt(secret: str) -> str:
             "A stored token cannot be opened with FIELD_ENCRYPTION_KEYS. "
             "Put the key it was written with back, behind the newest one."
         ) from error
+
+
+def is_newest(secret: str) -> bool:
+    """Whether the first of FIELD_ENCRYPTION_KEYS alone opens it, so that no other is needed."""
+    try:
+        _fernet((settings.FIELD_ENCRYPTION_KEYS[0],)).decrypt(secret.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def renew(secret: str) -> str:
+    """The same secret under the first key; raises WrongEncryptionKey."""
+    return encrypt(decrypt(secret))
 
 
 @cache

@@ -7,11 +7,15 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.db import OperationalError, ProgrammingError
 
+from accounts.encryption import WrongEncryptionKey, decrypt
 from coach.models import MissionRun
+from lanterne.starting import OURS
+from lanterne.stored_secrets import Place, places
 
 
-@register()
+@register(OURS)
 def sandbox_stays_in_development(**_: Any) -> Sequence[CheckMessage]:
     if settings.SANDBOX and not settings.DEBUG:
         return [
@@ -25,7 +29,7 @@ def sandbox_stays_in_development(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
 def encryption_keys_work(**_: Any) -> Sequence[CheckMessage]:
     try:
         MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
@@ -41,7 +45,37 @@ def encryption_keys_work(**_: Any) -> Sequence[CheckMessage]:
     return []
 
 
-@register()
+@register(OURS)
+def stored_secrets_open(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Two rows of each place that keeps secrets, and only where a database is asked for."""
+    if not databases or encryption_keys_work():
+        return []
+    return [
+        Error(
+            f"FIELD_ENCRYPTION_KEYS does not open what is stored in {place}.",
+            hint="Put the key it was written with back, behind the newest one. Nothing was "
+            "overwritten. `manage.py rotate_encryption_keys --dry-run` names the rows.",
+            id="lanterne.E005",
+        )
+        for place in places()
+        if not _opens(place)
+    ]
+
+
+def _opens(place: Place) -> bool:
+    """Also while there is nothing to open, no table yet or no database; others tell of that."""
+    try:
+        for _, stored in place.ends():
+            for secret in place.secrets_in(stored):
+                decrypt(secret)
+    except WrongEncryptionKey:
+        return False
+    except (OperationalError, ProgrammingError):
+        return True
+    return True
+
+
+@register(OURS)
 def registration_is_known(**_: Any) -> Sequence[CheckMessage]:
     if settings.REGISTRATION in {"open", "invite", "closed"}:
         return []
@@ -54,7 +88,7 @@ def registration_is_known(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register()
+@register(OURS)
 def model_answers_within_a_lease(**_: Any) -> Sequence[CheckMessage]:
     """A question is asked twice at most, and between the two the model may ask us to wait."""
     longest_s = 2 * settings.COACH_TIMEOUT_S + 60
@@ -69,7 +103,7 @@ def model_answers_within_a_lease(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register(deploy=True)
+@register(OURS, deploy=True)
 def operators_are_reachable(**_: Any) -> Sequence[CheckMessage]:
     if settings.OPERATOR_EMAILS:
         return []
@@ -82,7 +116,7 @@ def operators_are_reachable(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register(deploy=True)
+@register(OURS, deploy=True)
 def limits_count_whoever_asks(**_: Any) -> Sequence[CheckMessage]:
     if settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER:
         return []
@@ -95,7 +129,7 @@ def limits_count_whoever_asks(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-@register(deploy=True)
+@register(OURS, deploy=True)
 def model_key_is_set(**_: Any) -> Sequence[CheckMessage]:
     if settings.OPENAI_API_KEY or "api.openai.com" not in settings.OPENAI_BASE_URL:
         return []

@@ -1,6 +1,14 @@
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from cryptography.fernet import Fernet
 from django.conf import LazySettings
-from django.core.checks import run_checks
+from django.core.checks import WARNING, run_checks
+
+from accounts.models import User
+from connections.models import Connection
+from connections.sources import Source
+from tests import factories
 
 AS_DEPLOYED = {
     "DEBUG": False,
@@ -12,13 +20,16 @@ AS_DEPLOYED = {
     "OPENAI_BASE_URL": "https://api.openai.com/v1",
 }
 
+OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
 
 def told(settings: LazySettings, *, deploy: bool = False, **values: object) -> list[str]:
-    """The ids of our own checks that fail with these settings."""
+    """The ids of our own checks that fail with these settings; notes are no failures."""
     for name, value in {**AS_DEPLOYED, **values}.items():
         setattr(settings, name, value)
     found = run_checks(include_deployment_checks=deploy)
-    return [str(message.id) for message in found if str(message.id).startswith("lanterne.")]
+    ours = (message for message in found if str(message.id).startswith("lanterne."))
+    return [str(message.id) for message in ours if message.level >= WARNING]
 
 
 @pytest.mark.parametrize("deploy", [False, True])
@@ -91,3 +102,60 @@ def test_limits_without_the_proxy_s_header_are_a_warning_for_a_deployment(
     settings: LazySettings, deploy: bool, found: list[str]
 ) -> None:
     assert told(settings, deploy=deploy, ALLAUTH_TRUSTED_CLIENT_IP_HEADER=None) == found
+
+
+def wrong_keys(settings: LazySettings, *keys: str, databases: tuple[str, ...] = ()) -> list[str]:
+    """What the check of stored secrets says of these keys."""
+    settings.FIELD_ENCRYPTION_KEYS = list(keys)
+    found = run_checks(tags=["lanterne"], databases=[*databases])
+    return [str(message.msg) for message in found if message.id == "lanterne.E005"]
+
+
+@pytest.mark.django_db
+def test_keys_that_open_nothing_stored_are_an_error_where_a_database_is_asked_for(
+    tester: User, settings: LazySettings
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    factories.connection(tester, refresh_token="")
+    TOTP.activate(tester, "JBSWY3DPEHPK3PXP")
+
+    assert wrong_keys(settings, NEW, databases=("default",)) == [
+        f"FIELD_ENCRYPTION_KEYS does not open what is stored in {place}."
+        for place in ("connections.connection.access_token", "mfa.authenticator.data")
+    ]
+    assert wrong_keys(settings, NEW) == []
+    assert wrong_keys(settings, NEW, OLD, databases=("default",)) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("renewed", ["first", "last"])
+def test_key_removed_in_the_middle_of_a_rotation_is_noticed_from_either_end(
+    tester: User, settings: LazySettings, renewed: str
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    factories.connection(tester, Source.STRAVA)
+    factories.connection(tester, Source.OURA, refresh_token="canary-refresh")
+    rows = Connection.objects.order_by("pk" if renewed == "first" else "-pk")
+    settings.FIELD_ENCRYPTION_KEYS = [NEW]
+    Connection.objects.filter(pk=rows.values_list("pk", flat=True)[0]).update(
+        access_token="access", refresh_token="refresh"
+    )
+
+    assert len(wrong_keys(settings, NEW, databases=("default",))) == 2
+
+
+@pytest.mark.django_db
+def test_without_a_row_there_is_nothing_to_open(settings: LazySettings) -> None:
+    assert not Authenticator.objects.exists()
+    assert wrong_keys(settings, NEW, databases=("default",)) == []
+
+
+@pytest.mark.django_db
+def test_key_that_is_none_is_told_once(settings: LazySettings, tester: User) -> None:
+    factories.connection(tester)
+    settings.FIELD_ENCRYPTION_KEYS = ["too-short"]
+
+    found = run_checks(tags=["lanterne"], databases=["default"])
+
+    assert "lanterne.E002" in {message.id for message in found}
+    assert "lanterne.E005" not in {message.id for message in found}

@@ -25,6 +25,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from lanterne.starting import require_sound_setup
+
 PATIENCE_S = 20
 RESTART_AFTER_S = 1.0
 HOPELESS_BELOW_S = 3.0
@@ -116,6 +118,7 @@ def prepare() -> None:
         if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):
             Path(str(folder)).mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
+    require_sound_setup()
     call_command("collectstatic", verbosity=0, interactive=False)
 
 
