@@ -17,10 +17,11 @@ from django.test import Client
 from accounts.models import User
 from missions.models import Mission
 from tests import factories
+from tests.log_scan import _scan, the_log
 from tests.processes import Service
 from tests.storage import bucket, configure, media, s3
 
-__all__ = ["bucket", "configure", "media", "s3"]
+__all__ = ["_scan", "bucket", "configure", "media", "s3", "the_log"]
 
 
 @pytest.fixture(scope="session")

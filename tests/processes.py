@@ -16,6 +16,7 @@ import httpx2
 from django.conf import settings
 
 from tests.environment import free_port
+from tests.log_scan import kinds_in
 
 # For machines many times slower than a desk's.
 PATIENCE_S = 300
@@ -29,6 +30,7 @@ class Service:
         self.output = folder.parent / "output"
 
     def start(self) -> None:
+        self.require_private_output()
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -48,7 +50,13 @@ class Service:
     def environment(self) -> dict[str, str]:
         unset = {"DATABASE_URL", "REDIS_URL", "SITE_URL"}
         kept = {name: value for name, value in os.environ.items() if name not in unset}
-        return {**kept, "VAR_DIR": str(self.folder), "PORT": str(self.port)}
+        return {
+            **kept,
+            "VAR_DIR": str(self.folder),
+            "PORT": str(self.port),
+            "LOG_LEVEL": "DEBUG",
+            "SWEEP_EVERY_S": "5",
+        }
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -87,6 +95,13 @@ class Service:
             for pid in self.children():
                 with suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
+        self.require_private_output()
+
+    def require_private_output(self) -> None:
+        """Whatever its processes said until now, at DEBUG, holds no secret."""
+        lines = self.output.read_text().splitlines() if self.output.exists() else []
+        found = [f"line {n}: {kind}" for n, line in enumerate(lines) for kind in kinds_in(line)]
+        assert found == [], f"in what the service printed: {found}"
 
     def leaves_nothing_running(self) -> bool:
         """Every process of the service holds this lock for as long as it lives."""
