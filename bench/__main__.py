@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 BENCHMARKS = {
-    "Apple Health: the reader alone": "bench.apple_health",
+    "Apple Health: from the zip to days and to rows": "bench.apple_health",
     "Apple Health: imported by a worker": "bench.apple_import_worker",
+    "Upload: a gigabyte through the page": "bench.upload",
     "Register: free and taken address": "bench.register",
+    "Sources: handing out those that are due": "bench.refresh",
 }
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from accounts.models import User
-from connections.models import DailySample, Night, Ride, Source
+from connections.models import DailySample, Night, Ride
 from connections.providers.apple_health import HealthDay, HealthExport, HealthWorkout
+from connections.sources import Source
 
 KJ_PER_KCAL = 4.184
 # Strava's words for a sport are the service's own.

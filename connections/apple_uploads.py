@@ -1,35 +1,44 @@
-"""An Apple Health upload's way: received to disk, claimed by one worker, read, kept, removed."""
+"""An Apple Health upload's way: received, claimed by one worker, read, kept, removed."""
 
 import uuid
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from celery import current_app
-from django.conf import settings
 from django.core.files.base import File
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from accounts import privacy
 from accounts.models import User
-from connections import apple_rows
+from connections import apple_rows, incoming
 from connections.models import AppleHealthUpload
 from connections.providers.apple_health import HealthExport, NotAnExport, read_export
 from connections.rows import keep_nights, keep_rides, keep_samples
 
 IMPORT = "connections.import_apple_health"
-CHUNK = 1024 * 1024
-# A file is here for a moment before its row is, while it is received.
-RECEIVING = timedelta(hours=1)
+SUFFIX = ".upload"
+# Long enough for the attempts to outlast an hour without the storage.
+OUT_OF_REACH_FOR = timedelta(minutes=15)
+
+NO_ROOM = (
+    "The file could not be stored on our side, most likely because the disk is full. "
+    "What was imported before is still there; please send the file again in an hour."
+)
+UNFINISHED = (
+    "An export of yours is being imported already. Wait until it is through, or cancel it, "
+    "then send this one."
+)
+FINISHED = "This import is finished already, so there is nothing to cancel."
 
 Status = AppleHealthUpload.Status
 
 
 class LostLease(Exception):
-    """Another worker has taken this upload over, or its tester has deleted it."""
+    """Another worker has taken this upload over, or its tester has cancelled or deleted it."""
 
 
 class NotReceived(Exception):
@@ -40,10 +49,18 @@ class NotAllowed(Exception):
     """The tester has not allowed their health data to be read; the message is for them."""
 
 
+class AnotherUnfinished(Exception):
+    """One import of a tester at a time; the message is for them."""
+
+
+class AlreadyFinished(Exception):
+    """There is nothing to cancel any more; the message is for the tester."""
+
+
 def receive(user: User, upload: File[bytes]) -> AppleHealthUpload:
     """Put an uploaded file where the worker finds it, and have it read.
 
-    Raises NotAllowed and NotReceived.
+    Raises NotAllowed, AnotherUnfinished and NotReceived.
     """
     if not privacy.may_be_read(user.pk):
         raise NotAllowed(privacy.NOT_ALLOWED)
@@ -53,36 +70,45 @@ def receive(user: User, upload: File[bytes]) -> AppleHealthUpload:
     return row
 
 
+def refuse_another(user: User) -> None:
+    """Best before a file is sent; raises AnotherUnfinished."""
+    if user.apple_uploads.unfinished().exists():
+        raise AnotherUnfinished(UNFINISHED)
+
+
 def keep_file(user: User, name: str, content: File[bytes]) -> AppleHealthUpload:
-    """Copy a file into the upload folder, a piece at a time, under a name of our own."""
-    stored_name = f"{uuid.uuid4().hex}.upload"
-    target = path_of(stored_name)
+    """Store a file with its row; raises AnotherUnfinished and NotReceived."""
+    refuse_another(user)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for chunk in content.chunks(CHUNK):
-                out.write(chunk)
-    except OSError as error:
-        with suppress(OSError):
-            target.unlink()
-        raise NotReceived(
-            "The file could not be stored on our side, most likely because the disk is full. "
-            "What was imported before is still there; please send the file again in an hour."
-        ) from error
-    return AppleHealthUpload.objects.create(
-        user=user,
-        file_name=Path(name).name[:200],
-        stored_name=stored_name,
-        size_bytes=target.stat().st_size,
-    )
+        stored_name = incoming.put(content, SUFFIX)
+    except incoming.NoRoom as error:
+        raise NotReceived(NO_ROOM) from error
+    try:
+        with transaction.atomic():
+            return AppleHealthUpload.objects.create(
+                user=user,
+                file_name=Path(name).name[:200],
+                stored_name=stored_name,
+                size_bytes=content.size,
+            )
+    except IntegrityError as error:  # two at the same moment
+        incoming.remove(stored_name)
+        raise AnotherUnfinished(UNFINISHED) from error
 
 
 def publish(row: AppleHealthUpload) -> None:
     current_app.send_task(IMPORT, args=[str(row.pk)])
 
 
-def path_of(stored_name: str) -> Path:
-    return Path(settings.UPLOAD_DIR) / stored_name
+def cancel(upload: AppleHealthUpload, now: datetime) -> None:
+    """Stop an import and remove its file; what was imported before stays.
+
+    A worker that is at it finds out when it next tells how far it is, and keeps nothing.
+    Raises AlreadyFinished.
+    """
+    if not upload.cancel(now):
+        raise AlreadyFinished(FINISHED)
+    incoming.remove(upload.stored_name)
 
 
 def run_import(upload_id: uuid.UUID) -> None:
@@ -90,23 +116,28 @@ def run_import(upload_id: uuid.UUID) -> None:
     upload = AppleHealthUpload.objects.filter(pk=upload_id).first()
     if upload is None or not upload.claim(timezone.now()):
         return
-    path = path_of(upload.stored_name)
     try:
-        _read(upload, path)
+        _read(upload)
     except LostLease:
         return
-    path.unlink(missing_ok=True)
+    except incoming.OutOfReach:
+        _write(upload, lease_until=timezone.now() + OUT_OF_REACH_FOR)
+        raise
+    incoming.remove(upload.stored_name)
 
 
-def _read(upload: AppleHealthUpload, path: Path) -> None:
+def _read(upload: AppleHealthUpload) -> None:
     if upload.attempts > AppleHealthUpload.MOST_ATTEMPTS:
         _fail(upload, "Reading this export broke off several times. Export again and send that.")
         return
     if not privacy.may_be_read(upload.user_id):
         _fail(upload, privacy.NOT_ALLOWED)
         return
+    tell = Progress(upload)
     try:
-        keep(upload, read_export(path, upload.user.zone, Progress(upload)))
+        with incoming.at_hand(upload.stored_name, partial(tell, 0, 0)) as path:
+            export = read_export(path, upload.user.zone, tell)
+        keep(upload, export)
     except (NotAnExport, NotAllowed) as error:
         _fail(upload, str(error))
     except FileNotFoundError:
@@ -147,21 +178,19 @@ def remove_files_of(user: User, now: datetime) -> None:
     """Deletion step: their uploads, the row first, so that no worker keeps what it still reads."""
     for upload in user.apple_uploads.all():
         upload.delete()
-        path_of(str(upload.stored_name)).unlink(missing_ok=True)
+        incoming.remove(upload.stored_name)
 
 
 def remove_leftovers(now: datetime) -> None:
-    """Files that nobody will read: of a deleted tester, or of a server that died receiving."""
     waiting = set(AppleHealthUpload.objects.unfinished().values_list("stored_name", flat=True))
-    for file in Path(settings.UPLOAD_DIR).glob("*.upload"):
-        with suppress(FileNotFoundError):  # its worker has just finished
-            written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            if file.name not in waiting and now - written_at > RECEIVING:
-                file.unlink()
+    incoming.remove_leftovers(SUFFIX, waiting, now)
 
 
 class Progress:
-    """Tells the page how far the reading is, and keeps the lease while it goes on."""
+    """Tells the page how far the reading is, and keeps the lease while it goes on.
+
+    Raises LostLease.
+    """
 
     EVERY = timedelta(seconds=1)
 
@@ -171,7 +200,8 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         now = timezone.now()
-        if now - self.last < self.EVERY:
+        is_read = 0 < total == done
+        if now - self.last < self.EVERY and not is_read:
             return
         self.last = now
         lease_until = now + AppleHealthUpload.LEASE

@@ -35,23 +35,57 @@ function countDown() {
   }
 }
 
+const QUARTERS = 4;
+
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0);
+}
+
+// Only on its way up: the answer comes with progress events too, and is smaller than any file sent.
 function showUpload(event) {
   const form = event.target;
-  const bar = form.querySelector("progress[data-upload]");
-  if (!bar || !event.detail.lengthComputable) return;
-  showUploadState(form, { isBroken: false });
-  bar.max = event.detail.total;
-  bar.value = event.detail.loaded;
+  const { loaded, total, lengthComputable } = event.detail;
+  const file = form.querySelector?.("input[type=file]")?.files[0];
+  if (!form.querySelector("[data-upload]") || !lengthComputable || !file || total < file.size) return;
+  showUploadState(form, "sending");
+  const bar = form.querySelector("[data-upload] progress");
+  const label = form.querySelector("[data-upload] label");
+  bar.max = total;
+  bar.value = loaded;
+  const isSent = loaded === total;
+  label.textContent = isSent
+    ? `${megabytes(total)} MB sent; being stored`
+    : `Sending: ${megabytes(loaded)} of ${megabytes(total)} MB`;
+  form.querySelector("[data-upload-stop]").hidden = isSent;
+  sayQuarter(Math.floor((QUARTERS * loaded) / total), label.textContent);
+}
+
+// Not every step is read out, only each quarter of the way.
+function sayQuarter(quarter, words) {
+  const status = document.getElementById("status");
+  if (status.dataset.quarter === String(quarter)) return;
+  status.dataset.quarter = quarter;
+  status.textContent = words;
 }
 
 function showBrokenUpload(event) {
   if (event.detail.xhr?.status === 429) return;
-  if (event.target.querySelector("[data-upload]")) showUploadState(event.target, { isBroken: true });
+  if (event.target.querySelector("[data-upload]")) showUploadState(event.target, "broken");
 }
 
-function showUploadState(form, { isBroken }) {
-  form.querySelector("[data-upload]").parentElement.hidden = isBroken;
-  form.querySelector("[data-upload-broken]").hidden = !isBroken;
+function showStoppedUpload(event) {
+  if (event.target.querySelector("[data-upload]")) showUploadState(event.target, "stopped");
+}
+
+function showUploadState(form, state) {
+  form.querySelector("[data-upload]").hidden = state !== "sending";
+  form.querySelector("[data-upload-broken]").hidden = state !== "broken";
+  form.querySelector("[data-upload-stopped]").hidden = state !== "stopped";
+}
+
+function stopUpload(event) {
+  const stop = event.target.closest("[data-upload-stop]");
+  if (stop) htmx.trigger(stop.form, "htmx:abort");
 }
 
 // Signed out meanwhile: the sign-in page does not belong into a part of this one.
@@ -88,7 +122,9 @@ function announce(event) {
 preselectTimezone();
 countDown();
 setInterval(countDown, 1000);
+document.addEventListener("click", stopUpload);
 document.addEventListener("htmx:xhr:progress", showUpload);
+document.addEventListener("htmx:sendAbort", showStoppedUpload);
 document.addEventListener("htmx:sendError", showBrokenUpload);
 document.addEventListener("htmx:responseError", showBrokenUpload);
 document.addEventListener("htmx:responseError", sayWait);

@@ -6,8 +6,9 @@ import pytest
 
 from accounts.models import User
 from connections import apple_rows
-from connections.models import DailySample, Night, Ride, Source
+from connections.models import DailySample, Night, Ride
 from connections.providers.apple_health import HealthDay, HealthExport, HealthWorkout
+from connections.sources import Source
 from tests.factories import NOW, TODAY
 
 BED = datetime(2026, 7, 3, 21, 0, tzinfo=UTC)
@@ -181,7 +182,7 @@ def test_units_fit_into_their_column(tester: User) -> None:
 
 
 def test_workout_becomes_a_ride(tester: User) -> None:
-    assert values_of(ride_of(tester), "external_id") == {
+    assert values_of(ride_of(tester), "external_id", "is_stream_read") == {
         "user": tester,
         "source": Source.APPLE,
         "started_at": datetime(2026, 7, 3, 22, 10, tzinfo=UTC),

@@ -22,10 +22,11 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from connections import apple_uploads
-from connections.apple_uploads import LostLease, NotReceived, Progress
+from connections import apple_uploads, incoming
+from connections.apple_uploads import AnotherUnfinished, LostLease, NotReceived, Progress
 from connections.models import AppleHealthUpload, DailySample, Night, Ride
 from connections.providers.apple_health import read_export, reader
+from connections.rows import keep_rides
 from connections.tasks import import_apple_health
 from tests import factories
 from tests.connections.kept_answers import differences, value_count
@@ -73,7 +74,7 @@ def imported(user: User, content: bytes | Path) -> AppleHealthUpload:
 
 
 def path_of(upload: AppleHealthUpload) -> Path:
-    return apple_uploads.path_of(upload.stored_name)
+    return incoming.path_of(upload.stored_name)
 
 
 def xml(*elements: str, exported: str = "2026-07-01 09:00:00 +0200") -> bytes:
@@ -111,20 +112,6 @@ def test_file_is_kept_under_a_name_of_our_own(tester: User) -> None:
     assert (upload.status, upload.attempts, upload.percent) == (Status.WAITING, 0, None)
     assert path_of(upload).read_bytes() == b"a" * 3_000_000
     assert path_of(upload).parent.stat().st_mode & 0o777 == 0o700
-
-
-def test_file_is_copied_a_piece_at_a_time(tester: User) -> None:
-    class Pieces(ContentFile[bytes]):
-        sizes: list[int] = []
-
-        def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-            for piece in super().chunks(chunk_size):
-                self.sizes.append(len(piece))
-                yield piece
-
-    apple_uploads.keep_file(tester, "export.zip", Pieces(b"a" * (3 * 1024 * 1024 + 5)))
-
-    assert Pieces.sizes == [1024 * 1024] * 3 + [5]
 
 
 def test_long_name_is_cut(tester: User) -> None:
@@ -560,14 +547,110 @@ def test_nothing_is_kept_when_a_part_of_it_fails(
     assert path_of(upload).exists()
 
 
+# --- Cancelled while a worker is at it ---
+
+
+class Cancelled(Progress):
+    """Its tester cancels at the first word of progress."""
+
+    def __call__(self, done: int, total: int) -> None:
+        apple_uploads.cancel(AppleHealthUpload.objects.get(pk=self.upload.pk), NOW)
+        super().__call__(done, total)
+
+
+def test_import_that_is_cancelled_while_it_is_read_keeps_nothing_of_it(
+    tester: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(tester, xml(steps(500)))
+    before = everything_kept(tester)
+    monkeypatch.setattr(apple_uploads, "Progress", Cancelled)
+
+    upload = imported(tester, xml(steps(900), steps(700, "2026-06-29")))
+
+    assert (upload.status, upload.finished_at, upload.days) == (Status.CANCELLED, NOW, 0)
+    assert everything_kept(tester) == before
+    assert not path_of(upload).exists()
+
+
+def test_import_that_is_cancelled_while_its_days_are_kept_keeps_none(
+    tester: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled_first(*rows: Any, **options: Any) -> int:
+        AppleHealthUpload.objects.get().cancel(NOW)
+        return keep_rides(*rows, **options)
+
+    monkeypatch.setattr(apple_uploads, "keep_rides", cancelled_first)
+    upload = received(tester, xml(steps(500)))
+
+    apple_uploads.run_import(upload.pk)
+
+    assert not tester.samples.exists()
+
+
+def test_import_that_was_cancelled_before_a_worker_came_is_not_begun(tester: User) -> None:
+    upload = received(tester, xml(steps(500)))
+    apple_uploads.cancel(upload, NOW)
+
+    import_apple_health(str(upload.pk))
+
+    upload.refresh_from_db()
+    assert (upload.status, upload.attempts, upload.error) == (Status.CANCELLED, 0, "")
+    assert not tester.samples.exists()
+
+
+def test_next_upload_is_imported_after_one_was_cancelled(tester: User) -> None:
+    apple_uploads.cancel(received(tester, xml(steps(500))), NOW)
+
+    assert imported(tester, xml(steps(900))).status == Status.DONE
+    assert [sample.value for sample in tester.samples.all()] == [900]
+
+
+# --- One of a tester at a time ---
+
+
+def test_second_file_is_refused_and_not_kept_while_one_is_unfinished(
+    tester: User, settings: LazySettings
+) -> None:
+    first = received(tester, b"first")
+
+    with pytest.raises(AnotherUnfinished, match="is being imported already"):
+        received(tester, b"second")
+
+    assert AppleHealthUpload.objects.get() == first
+    assert list(Path(settings.UPLOAD_DIR).iterdir()) == [path_of(first)]
+
+
+def test_of_two_files_at_the_same_moment_one_is_taken(tester: User, settings: LazySettings) -> None:
+    """The other one's row is there just before ours."""
+
+    class Slow(ContentFile[bytes]):
+        def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+            received(tester, b"the other")
+            return super().chunks(chunk_size)
+
+    with pytest.raises(AnotherUnfinished):
+        apple_uploads.keep_file(tester, "export.zip", Slow(b"ours"))
+
+    other = AppleHealthUpload.objects.get()
+    assert path_of(other).read_bytes() == b"the other"
+    assert list(Path(settings.UPLOAD_DIR).iterdir()) == [path_of(other)]
+
+
+def test_import_of_one_tester_keeps_nobody_else_from_theirs(tester: User, stranger: User) -> None:
+    received(tester, b"mine")
+
+    assert imported(stranger, xml(steps(1))).status == Status.DONE
+
+
 # --- Leftovers ---
 
 
 def test_leftovers_are_removed_and_what_is_needed_stays(
     tester: User, settings: LazySettings
 ) -> None:
-    waiting, done = received(tester, b"w"), received(tester, b"d")
-    AppleHealthUpload.objects.filter(pk=done.pk).update(status=Status.DONE)
+    received(tester, b"d")
+    AppleHealthUpload.objects.update(status=Status.DONE)
+    waiting = received(tester, b"w")
     orphan, other = Path(settings.UPLOAD_DIR) / "o.upload", Path(settings.UPLOAD_DIR) / "notes.txt"
     orphan.write_bytes(b"o")
     other.write_bytes(b"not ours")
@@ -597,6 +680,6 @@ def test_files_of_somebody_who_leaves_are_removed_and_no_other(
     apple_uploads.remove_files_of(tester, NOW)
     apple_uploads.remove_files_of(tester, NOW)
 
-    assert not apple_uploads.path_of(mine.stored_name).exists()
-    assert apple_uploads.path_of(theirs.stored_name).exists()
+    assert not incoming.path_of(mine.stored_name).exists()
+    assert incoming.path_of(theirs.stored_name).exists()
     assert list(AppleHealthUpload.objects.all()) == [theirs]

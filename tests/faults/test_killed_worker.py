@@ -1,11 +1,15 @@
-"""A worker killed with -9 in the middle of a run, as real processes."""
+"""A worker killed with -9 in the middle of a run or an import, as real processes."""
 
 import re
 import signal
+import socket
 import sqlite3
+import time
+import uuid
 from collections.abc import Iterator
 from datetime import date, timedelta
 from os import killpg
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -74,6 +78,158 @@ def test_run_is_finished_once_after_its_worker_was_killed(
     )
     assert rows(service, run, key) == [("decided", 2)]
     assert asked(service) == 3
+
+
+# --- An Apple Health import ----------------------------------------------------------------------
+
+FIRST_DAY = date(2001, 1, 1)
+DAYS = 1000
+PATIENCE_S = 60
+
+
+def slow_export(folder: Path) -> Path:
+    """150 MB that take seconds: the attributes are not in the order that the fast path knows."""
+    path = folder / "slow.xml"
+    with path.open("w") as out:
+        out.write('<HealthData locale="en_GB"><ExportDate value="2026-06-01 09:00:00 +0000"/>\n')
+        for number in range(DAYS):
+            day = FIRST_DAY + timedelta(days=number)
+            moment = f'startDate="{day} 12:00:00 +0000" endDate="{day} 12:00:05 +0000"'
+            out.write(
+                f'<Record value="1" unit="count" {moment} sourceName="Phone" '
+                f'type="HKQuantityTypeIdentifierStepCount"/>\n'
+                + f'<Record value="60" unit="count/min" {moment} sourceName="Watch" '
+                f'type="HKQuantityTypeIdentifierHeartRate"/>\n' * 900
+            )
+        out.write("</HealthData>\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return slow_export(tmp_path_factory.mktemp("slow"))
+
+
+@pytest.fixture
+def tester(browser: Browser) -> Browser:
+    browser.post("/auth/login", login="tester@lanterne.local", password="lanterne-tester")
+    return browser
+
+
+def send(tester: Browser, export: Path) -> None:
+    tester.client.get("/connections")
+    form = {"csrfmiddlewaretoken": token_of(tester)}
+    with export.open("rb") as stream:
+        answer = tester.client.post(
+            "/connections/apple-health", data=form, files={"file": stream}, timeout=300
+        )
+    assert answer.status_code == 200, answer.text
+
+
+def token_of(browser: Browser) -> str:
+    page = browser.client.get("/connections")
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def newest(service: Service, *columns: str) -> Any:
+    query = f"SELECT {', '.join(columns)} FROM connections_applehealthupload"
+    return rows(service, f"{query} ORDER BY uploaded_at DESC LIMIT 1")[0]
+
+
+def wait_until_it_is_read(service: Service) -> None:
+    """Until a worker is in the middle of it, which is over in a few seconds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        status, done, total = newest(service, "status", "bytes_read", "bytes_total")
+        assert status in ("waiting", "reading"), status
+        if 0 < done < total:
+            return
+        assert time.monotonic() < deadline, service.output.read_text()
+        time.sleep(0.02)
+
+
+def steps(service: Service) -> list[Any]:
+    return rows(
+        service,
+        "SELECT value FROM connections_dailysample WHERE kind = 'steps' AND local_date < ?",
+        str(FIRST_DAY + timedelta(days=DAYS + 1)),
+    )
+
+
+def files_kept(service: Service) -> list[Path]:
+    return list((service.folder / "uploads").iterdir())
+
+
+def test_upload_that_is_cut_off_leaves_nothing(
+    service: Service, tester: Browser, slow: Path
+) -> None:
+    before = rows(service, "SELECT count(*) FROM connections_applehealthupload")
+    tester.client.get("/connections")
+    content = slow.read_bytes()
+    head = (
+        f'--b\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
+        f'{token_of(tester)}\r\n--b\r\nContent-Disposition: form-data; name="file"; '
+        f'filename="cut.xml"\r\n\r\n'
+    ).encode()
+    cookies = "; ".join(f"{name}={value}" for name, value in tester.client.cookies.items())
+    with socket.create_connection(("127.0.0.1", service.port)) as line:
+        line.sendall(
+            f"POST /connections/apple-health HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
+            f"Cookie: {cookies}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            f"Content-Length: {len(head) + len(content) + 20}\r\n\r\n".encode()
+        )
+        line.sendall(head + content[: len(content) * 6 // 10])
+        service.wait_until(lambda: [f.stat().st_size > 0 for f in files_kept(service)] == [True])
+
+    service.wait_until(lambda: files_kept(service) == [])
+    assert rows(service, "SELECT count(*) FROM connections_applehealthupload") == before
+    assert "cut.xml" not in tester.client.get("/connections").text
+
+
+def test_import_is_finished_once_after_its_worker_was_killed(
+    service: Service, tester: Browser, slow: Path
+) -> None:
+    send(tester, slow)
+    wait_until_it_is_read(service)
+    killpg(service.children()[1], signal.SIGKILL)
+
+    assert newest(service, "status", "attempts", "days") == ("reading", 1, 0)
+    assert steps(service) == []
+    # Five minutes pass: the lease of the killed worker ends.
+    rows(
+        service,
+        "UPDATE connections_applehealthupload SET lease_until = '2020-01-01 00:00:00' "
+        "WHERE status = 'reading'",
+    )
+    service.wait_until(lambda: newest(service, "status") == ("done",))
+
+    assert newest(service, "attempts", "days") == (2, DAYS)
+    assert steps(service) == [(1.0,)] * DAYS
+    service.wait_until(lambda: files_kept(service) == [])
+
+
+def test_import_that_is_cancelled_while_it_is_read_frees_its_worker(
+    service: Service, tester: Browser, slow: Path
+) -> None:
+    rows(service, "DELETE FROM connections_dailysample WHERE local_date < '2010-01-01'")
+    send(tester, slow)
+    wait_until_it_is_read(service)
+    number = uuid.UUID(newest(service, "id")[0])
+
+    answer = tester.client.post(
+        f"/connections/apple-health/uploads/{number}/cancel",
+        data={"csrfmiddlewaretoken": token_of(tester)},
+    )
+
+    assert "is cancelled and the file deleted" in answer.text
+    assert (newest(service, "status"), files_kept(service)) == (("cancelled",), [])
+    small = slow.with_name("small.xml")
+    small.write_text(f"{slow.read_text().splitlines()[0]}</HealthData>\n")
+    send(tester, small)
+    service.wait_until(lambda: newest(service, "status") == ("done",))
+    assert steps(service) == []
 
 
 def start_mission(service: Service, browser: Browser) -> str:

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             with path.open("rb") as stream:
                 upload = apple_uploads.keep_file(user, path.name, File(stream))
-        except apple_uploads.NotReceived as error:
+        except (apple_uploads.NotReceived, apple_uploads.AnotherUnfinished) as error:
             raise CommandError(str(error)) from error
         apple_uploads.run_import(upload.pk)
         upload.refresh_from_db()

@@ -7,7 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connections.providers.apple_health.daily import HRV_TYPE, Daily
-from connections.providers.apple_health.errors import NotAnExport, Skip
+from connections.providers.apple_health.errors import UNLIKE_APPLE, NotAnExport, Skip
 from connections.providers.apple_health.export import HealthExport, HealthWorkout
 from connections.providers.apple_health.local_time import (
     EARLIEST_S,
@@ -28,7 +28,6 @@ from connections.providers.apple_health.units import (
     Quantity,
 )
 from connections.providers.apple_health.workouts import OpenWorkout, with_duplicates
-from connections.providers.apple_health.xml_bytes import UNLIKE_APPLE
 
 SHORTEST_RUN_BYTES = 2000  # below, expat is as fast
 MAX_WORKOUTS = 50_000
@@ -142,6 +141,10 @@ class Collector:
             return
         if name in self._zones or len(self._zones) < MAX_ZONES:
             self._zones[name] += 1
+
+    def is_overfull(self) -> bool:
+        """Whether more waits for its day than the largest of real exports holds."""
+        return self._daily.is_overfull()
 
     def result(self) -> HealthExport:
         workouts = with_duplicates(self._workouts, self._sources.kind_of)

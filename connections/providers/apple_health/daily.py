@@ -48,6 +48,11 @@ QUANTITY = "HKQuantityTypeIdentifier"
 HRV_TYPE = f"{QUANTITY}HeartRateVariabilitySDNN"
 SLEEP_TYPE = "HKCategoryTypeIdentifierSleepAnalysis"
 
+# Of everything together, 16 bytes each; 8 GB of a real export hold some twelve million.
+MOST_COUNTED = 16_000_000
+# Of HRV, or of sleep: an unusual watch writes 35,000 HRV samples a year.
+MOST_OF_NIGHTS = 500_000
+
 
 class Daily:
     def __init__(self, days: LocalDays) -> None:
@@ -100,6 +105,10 @@ class Daily:
             for kind, store in self.stores().items()
             if isinstance(store, Cumulative | DayStatistics | NightStatistics | HrvSamples)
         }
+
+    def is_overfull(self) -> bool:
+        counted = sum(store.count for store in self._sums.values())
+        return counted > MOST_COUNTED or max(self.hrv.count, self._sleep.count) > MOST_OF_NIGHTS
 
     def health_days(
         self, sources: Sources, workouts: Iterable[HealthWorkout]

@@ -4,6 +4,7 @@ AS_APPLE_MADE_IT = (
     "Please upload the zip exactly as the Health app on the iPhone made it "
     "(profile picture, then Export All Health Data)."
 )
+UNLIKE_APPLE = f"The file is built in a way that no Apple Health export is. {AS_APPLE_MADE_IT}"
 
 
 class NotAnExport(Exception):

@@ -8,11 +8,15 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
+from connections.providers.apple_health.errors import UNLIKE_APPLE, NotAnExport
 from connections.providers.apple_health.intervals import Interval, free_share, union
 from connections.providers.apple_health.local_time import LocalDays
 
 Sample = tuple[int, int, float]  # start, end in UTC seconds; value
 INTERVAL, VALUE = itemgetter(0, 1), itemgetter(2)
+
+MOST_A_DAY = 200_000  # of one source and type, which is two a second
+AT_ONCE = 100_000
 
 
 class Samples:
@@ -48,26 +52,37 @@ class Samples:
     def latest_s(self) -> int:
         return self._latest_s
 
-    def days(self, days: LocalDays) -> Iterator[tuple[int, list[Sample]]]:
-        """The samples that begin on each local day, repeats included."""
+    def days(self, days: LocalDays) -> Iterator[tuple[int, slice]]:
+        """Where the samples that begin on each local day stand, repeats included."""
         if not self._is_sorted:
             self._sort()
         first = 0
         while first < len(self._starts_s):
             ordinal = days.of(self._starts_s[first])
             last = bisect_left(self._starts_s, days.end_s, first)
-            yield ordinal, self._slice(first, last)
+            if last - first > MOST_A_DAY:
+                raise NotAnExport(UNLIKE_APPLE)
+            yield ordinal, slice(first, last)
             first = last
+
+    def __getitem__(self, part: slice) -> list[Sample]:
+        return list(zip(self._starts_s[part], self._ends_s[part], self._values[part], strict=True))
+
+    def __len__(self) -> int:
+        return len(self._starts_s)
 
     def __iter__(self) -> Iterator[Sample]:
         return zip(self._starts_s, self._ends_s, self._values, strict=True)
 
-    def _slice(self, first: int, last: int) -> list[Sample]:
-        part = slice(first, last)
-        return list(zip(self._starts_s[part], self._ends_s[part], self._values[part], strict=True))
-
     def _sort(self) -> None:
-        order = sorted(range(len(self._starts_s)), key=self._starts_s.__getitem__)
+        """A piece at a time, since a list of numbers takes ten times the room of an array."""
+        starts_s, everything = self._starts_s, range(len(self._starts_s))
+        pieces = [
+            array("I", sorted(everything[first : first + AT_ONCE], key=starts_s.__getitem__))
+            for first in everything[::AT_ONCE]
+        ]
+        order = array("I", merge(*pieces, key=starts_s.__getitem__))
+        del pieces
         self._starts_s = array("I", map(self._starts_s.__getitem__, order))
         self._ends_s = array("I", map(self._ends_s.__getitem__, order))
         self._values = array("d", map(self._values.__getitem__, order))
@@ -84,27 +99,26 @@ class DaySum:
 def sums_by_day(ranked: Sequence[Samples], days: LocalDays) -> dict[int, DaySum]:
     """Apple counts the most trusted source at each instant; `ranked` has it first.
 
-    The sources are walked through side by side, so that only one day is unpacked at a time.
+    The sources are walked through side by side, and one day of one of them is unpacked at a time.
     """
     side_by_side = merge(
         *(_ranked_days(rank, samples, days) for rank, samples in enumerate(ranked))
     )
     return {
-        ordinal: day_sum([samples for _, _, samples in of_day])
+        ordinal: day_sum([(ranked[rank], part) for _, rank, part in of_day])
         for ordinal, of_day in groupby(side_by_side, key=itemgetter(0))
     }
 
 
-def _ranked_days(
-    rank: int, samples: Samples, days: LocalDays
-) -> Iterator[tuple[int, int, list[Sample]]]:
-    return ((ordinal, rank, of_day) for ordinal, of_day in samples.days(days))
+def _ranked_days(rank: int, samples: Samples, days: LocalDays) -> Iterator[tuple[int, int, slice]]:
+    return ((ordinal, rank, part) for ordinal, part in samples.days(days))
 
 
-def day_sum(by_source: Sequence[Sequence[Sample]]) -> DaySum:
+def day_sum(by_source: Sequence[tuple[Samples, slice]]) -> DaySum:
     total = raw = largest_source = 0.0
     cover: list[Interval] = []
-    for rank, samples in enumerate(by_source):
+    for rank, (all_days, part) in enumerate(by_source):
+        samples = all_days[part]
         unique = list(dict.fromkeys(samples))
         of_source = sum(map(VALUE, unique))
         raw += sum(map(VALUE, samples))

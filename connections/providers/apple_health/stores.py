@@ -46,14 +46,14 @@ class StoreOfMany(Protocol):
 class Tally:
     """Running statistics of one day."""
 
-    __slots__ = ("count", "highest", "last_s", "lowest", "sources", "total")
+    __slots__ = ("_sources", "count", "highest", "last_s", "lowest", "total")
 
     def __init__(self, value: float) -> None:
         self.count = 0
         self.total = 0.0
         self.lowest = self.highest = value
         self.last_s = 0
-        self.sources: set[int] = set()
+        self._sources = 0  # a bit for each: a set of them would take fifty bytes for each
 
     def add(self, source: int, end_s: int, value: float) -> None:
         self.count += 1
@@ -63,7 +63,7 @@ class Tally:
         elif value > self.highest:
             self.highest = value
         self.last_s = max(self.last_s, end_s)
-        self.sources.add(source)
+        self._sources |= 1 << source
 
     def add_all(self, source: int, ends_s: Sequence[int], values: Sequence[float]) -> None:
         self.count += len(values)
@@ -72,11 +72,17 @@ class Tally:
         self.lowest = min(self.lowest, *values)
         self.highest = max(self.highest, *values)
         self.last_s = max(self.last_s, *ends_s)
-        self.sources.add(source)
+        self._sources |= 1 << source
 
     @property
     def mean(self) -> float:
         return self.total / self.count
+
+    @property
+    def sources(self) -> Iterator[int]:
+        return (
+            source for source in range(self._sources.bit_length()) if self._sources >> source & 1
+        )
 
 
 class Statistics:
@@ -159,11 +165,13 @@ class DayLatest:
 class Cumulative:
     def __init__(self, quantity: Quantity) -> None:
         self.quantity = quantity
+        self.count = 0
         self._by_source: defaultdict[int, Samples] = defaultdict(Samples)
 
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
         value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))
         self._by_source[source].add(start_s, end_s, value)
+        self.count += 1
 
     def add_all(
         self,
@@ -173,6 +181,7 @@ class Cumulative:
         values: Sequence[float],
     ) -> None:
         self._by_source[source].add_all(starts_s, ends_s, values)
+        self.count += len(starts_s)
 
     def by_day(self, days: LocalDays, sources: Sources) -> dict[int, DaySum]:
         ranked = ranked_sources(self._by_source, sources)
@@ -181,6 +190,7 @@ class Cumulative:
 
 class SleepSamples:
     def __init__(self) -> None:
+        self.count = 0
         self._by_source: defaultdict[int, Samples] = defaultdict(Samples)
 
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
@@ -190,6 +200,7 @@ class SleepSamples:
         if end_s - start_s > DAY_S:
             raise Skip(IMPOSSIBLE_VALUE)
         self._by_source[source].add(start_s, end_s, stage)
+        self.count += 1
 
     def by_night(self, days: LocalDays, sources: Sources) -> Iterator[tuple[int, BySource]]:
         """For each day of waking up, the samples of each source, the most trusted one first."""
@@ -230,6 +241,10 @@ class HrvSamples:
         self._sdnn_ms = array("d")
         self._rmssd_ms = array("d")
         self._sources = array("H")
+
+    @property
+    def count(self) -> int:
+        return len(self._starts_s)
 
     def add(self, source: int, start_s: int, end_s: int, attributes: Attributes) -> None:
         value = self.quantity.read(attributes.get("value", ""), attributes.get("unit", ""))

@@ -7,17 +7,15 @@ from collections.abc import Iterable
 from xml.parsers import expat
 
 from connections.providers.apple_health.collector import Collector, OpenElement
-from connections.providers.apple_health.errors import NotAnExport
+from connections.providers.apple_health.errors import UNLIKE_APPLE, NotAnExport
 from connections.providers.apple_health.runs import RECORD, Run, run_at
 from connections.providers.apple_health.stores import Attributes
-from connections.providers.apple_health.xml_bytes import (
-    MAX_TAG_BYTES,
-    UNLIKE_APPLE,
-    repaired,
-)
+from connections.providers.apple_health.xml_bytes import MAX_TAG_BYTES, repaired
 
 MAX_DEPTH = 16
 MAX_ATTRIBUTES = 64
+# Each costs a call, and Apple's take 300 bytes on average; so many may be small all the same.
+LEAST_BYTES_OF_ELEMENT, SMALL_ELEMENTS = 32, 100_000
 MAX_NAMES_LENGTH = 100_000  # of all names together, which expat keeps; Apple's have about 4000
 
 CUT_OFF = (
@@ -35,6 +33,7 @@ class Steps:
 
     def __init__(self, collector: Collector) -> None:
         self.depth = 0
+        self.count = 0
         self._time_zone = collector.time_zone
         self._record = collector.record
         self._elements = {
@@ -46,6 +45,7 @@ class Steps:
 
     def start(self, name: str, attributes: Attributes) -> None:
         self.depth = depth = self.depth + 1
+        self.count += 1
         if depth > MAX_DEPTH or len(attributes) > MAX_ATTRIBUTES:
             raise NotAnExport(UNLIKE_APPLE)
         if depth == 2:
@@ -96,7 +96,7 @@ class Walk:
             if run is None or not self._collector.take(run):
                 self._feed(piece[position:end])
             position = end
-        self._refuse_endless()
+        self._refuse_excess()
 
     def finish(self) -> None:
         try:
@@ -129,10 +129,16 @@ class Walk:
     def _unfinished_bytes(self) -> int:
         return self._fed_bytes - max(0, self._parser.CurrentByteIndex)  # -1 before the first
 
-    def _refuse_endless(self) -> None:
+    def _refuse_excess(self) -> None:
         # A comment may contain any number of `<`, so it can outgrow the limit on a tag.
         names_length = sum(map(len, self._parser.intern))
-        if self._unfinished_bytes() > MAX_TAG_BYTES or names_length > MAX_NAMES_LENGTH:
+        small = self._steps.count - SMALL_ELEMENTS
+        if (
+            self._unfinished_bytes() > MAX_TAG_BYTES
+            or names_length > MAX_NAMES_LENGTH
+            or small * LEAST_BYTES_OF_ELEMENT > self._fed_bytes
+            or self._collector.is_overfull()
+        ):
             raise NotAnExport(UNLIKE_APPLE)
 
 

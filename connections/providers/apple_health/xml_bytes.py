@@ -7,7 +7,7 @@ the only way to read iOS 16.0 exports, whose document type is broken.
 import re
 from collections.abc import Iterable, Iterator
 
-from connections.providers.apple_health.errors import AS_APPLE_MADE_IT, NotAnExport
+from connections.providers.apple_health.errors import AS_APPLE_MADE_IT, UNLIKE_APPLE, NotAnExport
 
 MAX_PROLOG_BYTES = 256 * 1024
 MAX_TAG_BYTES = 1024 * 1024
@@ -22,8 +22,6 @@ READABLE_ENCODINGS = {b"utf-8", b"utf8", b"us-ascii", b"ascii"}
 STATISTICS_TAG = re.compile(rb"<WorkoutStatistics\s[^<]*")
 START_DATE_NAME = re.compile(rb"(?<=\s)startDate(?=\s*=)")
 END_DATE_NAME = re.compile(rb"\sendDate\s*=")
-
-UNLIKE_APPLE = f"The file is built in a way that no Apple Health export is. {AS_APPLE_MADE_IT}"
 
 
 def root_onwards(chunks: Iterable[bytes]) -> Iterator[bytes]:
