@@ -7,14 +7,21 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.template.defaultfilters import filesizeformat
 
+from connections.incoming import is_whole
 from connections.providers.apple_health import NotAnExport
 from connections.providers.apple_health.archive import HEAD_BYTES, refuse_other_files
+from connections.sources import has_consent_page, label_of
 
 TOKEN_LENGTH = 200
 TOKEN_SPELLING = RegexValidator(
     r"^[!-~]+\Z",
-    "A token holds no spaces, quotes or accents. Copy it again from Oura's page.",
+    "A token holds no spaces, quotes or accents. Copy it again from the page that made it.",
 )
+
+
+def too_large() -> str:
+    most = filesizeformat(settings.UPLOAD_MAX_BYTES)
+    return f"This file is larger than {most}. Is it the Health export?"
 
 
 class AppleHealthForm(forms.Form):
@@ -27,10 +34,9 @@ class AppleHealthForm(forms.Form):
     def clean_file(self) -> File[bytes]:
         upload: File[bytes] = self.cleaned_data["file"]
         if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
-            most = filesizeformat(settings.UPLOAD_MAX_BYTES)
-            raise forms.ValidationError(
-                f"This file is larger than {most}. Is it the Health export?"
-            )
+            raise forms.ValidationError(too_large())
+        if not is_whole(upload):  # our disk is full, which says nothing of the file
+            return upload
         try:
             refuse_other_files(upload.read(HEAD_BYTES))
         except NotAnExport as refusal:
@@ -39,13 +45,21 @@ class AppleHealthForm(forms.Form):
         return upload
 
 
-class OuraTokenForm(forms.Form):
+class TokenForm(forms.Form):
+    """For a token made at one source; its field is named for it, as there may be several forms."""
+
     token = forms.CharField(
-        label="Oura access token",
         max_length=TOKEN_LENGTH,
         validators=[TOKEN_SPELLING],
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
+
+    def __init__(self, data: Any = None, *, source: str) -> None:
+        super().__init__(data, auto_id=f"id_{source}_%s")
+        self.source = source
+        self.source_label = label_of(source)
+        self.has_button = has_consent_page(source)
+        self.fields["token"].label = f"{self.source_label} access token"
 
 
 class SeveralFilesInput(forms.ClearableFileInput):
@@ -84,7 +98,6 @@ class RideFilesForm(forms.Form):
         most = settings.RIDE_FILES_AT_ONCE
         if len(files) > most:
             raise forms.ValidationError(
-                f"These are {len(files)} files, and {most} are taken at once. Send the first "
-                f"{most}, then the others."
+                f"These are more than {most} files. Send {most} of them, then the others."
             )
         return files

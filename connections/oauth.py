@@ -1,57 +1,75 @@
-"""What happens around Strava's consent page: scopes checked, tokens encrypted, errors in words."""
+"""What happens around a source's consent page: scopes checked, tokens kept, errors told."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from social_core.exceptions import (
     AuthAssociationError,
     AuthCanceled,
+    AuthConfigurationError,
+    AuthCredentialError,
     AuthProviderError,
     AuthResponseError,
+    AuthSessionError,
+    SocialAuthBaseException,
 )
 from social_django.middleware import SocialAuthExceptionMiddleware
 
 from accounts import privacy
-from accounts.models import Ftp, User
-from connections import consent
-from connections.models import Source
-from connections.providers import strava
-from connections.providers.http import ProviderError
+from accounts.models import User
+from connections import consent, registry
+from connections.providers.base import ApiProvider
+from connections.providers.consent import NotConnected
+from connections.providers.http import ProviderBusy, ProviderError, ProviderRefuses
+from connections.sources import label_of
 
-NO_GOOD_ANSWER = "Strava did not answer as it should. Try again in a few minutes."
-BROKEN_OFF = "Strava is not connected: the visit took too long or was interrupted. Try again."
-NO_ROOM = (
-    "Strava lets no more testers connect to this service at the moment. Its operator has to mend "
-    "that; there is nothing you need to do."
+NO_GOOD_ANSWER = "{label} did not answer as it should. Try again in a few minutes."
+BROKEN_OFF = "{label} is not connected: the visit took too long or was interrupted. Try again."
+UNREACHABLE = "{label} is not connected: it could not be reached. Connect again in a few minutes."
+CODE_REFUSED = (
+    "{label} is not connected: its answer was used before, or more than ten minutes old. Connect "
+    "again and come straight back."
 )
-# By Strava's status at the exchange of the code for tokens: 400 is a code that is old or used.
-REFUSALS: dict[int | None, str] = {400: BROKEN_OFF, 403: NO_ROOM}
+SESSION_LOST = (
+    "{label} is not connected: this browser knows of no visit there. Begin with Connect {label} "
+    "here, and come back in the same browser."
+)
+OTHER_VISIT = (
+    "{label} is not connected: the answer is not to the visit that was begun here last. Use one "
+    "window only, and connect again."
+)
+NOT_SET_UP = (
+    "{label} is not connected: it does not accept this service. Its operator has to mend that; "
+    "there is nothing you need to do."
+)
+CANCELLED = "{label} is not connected: you did not allow it on {label}’s page."
+# By the status at the exchange of the code for tokens: 400 is a code that is old or used.
+REFUSALS: dict[int | None, str] = {400: BROKEN_OFF, 403: NOT_SET_UP}
+WORDS: dict[type[SocialAuthBaseException], str] = {
+    AuthCanceled: CANCELLED,
+    AuthConfigurationError: NOT_SET_UP,
+    AuthCredentialError: CODE_REFUSED,
+    AuthResponseError: NO_GOOD_ANSWER,
+    AuthSessionError: OTHER_VISIT,
+}
 
 
 def require_consent(backend: Any, *, user: User | None = None, **_: Any) -> HttpResponse | None:
-    """Pipeline step: nothing from Strava is kept for somebody who has not allowed it."""
+    """Pipeline step: nothing is kept for somebody who has not allowed it."""
     if user is None or privacy.may_be_read(user.pk):
         return None
-    messages.error(backend.strategy.request, f"Strava is not connected. {privacy.NOT_ALLOWED}")
-    return redirect("connections:panel")
+    return _refused(backend, privacy.NOT_ALLOWED)
 
 
-def require_ride_scope(backend: Any, **_: Any) -> HttpResponse | None:
-    """Pipeline step: without the activities there is nothing to coach from, so say so and stop."""
-    granted = set(str(backend.data.get("scope", "")).split(","))
-    if granted & strava.RIDE_SCOPES:
-        return None
-    messages.error(
-        backend.strategy.request,
-        "Strava is not connected: “View data about your activities” was not ticked. "
-        "Connect again and leave it ticked; the coach reads your rides through it.",
-    )
-    return redirect("connections:panel")
+def require_scopes(backend: Any, *, response: Mapping[str, Any], **_: Any) -> HttpResponse | None:
+    """Pipeline step: without what the coach reads there is nothing to coach from, so stop."""
+    granted = _granted(backend, response)
+    missing = provider_of(backend).missing_scope(frozenset(granted.replace(",", " ").split()))
+    return _refused(backend, missing) if missing else None
 
 
 def keep_tokens_encrypted(
@@ -65,22 +83,17 @@ def keep_tokens_encrypted(
     **_: Any,
 ) -> None:
     """Pipeline step: the tokens go into the Connection, and nowhere else."""
+    provider = provider_of(backend)
     try:
-        tokens = strava.tokens_from(response)
+        tokens = provider.tokens_from(response, _granted(backend, response))
         with transaction.atomic():
+            # The connection before its social row: whoever withdraws locks them in this order too.
+            list(user.connections.select_for_update(no_key=True).filter(provider=provider.name))
             social.extra_data = {}
-            social.save(update_fields=["extra_data"])
+            social.save()  # anew where a withdrawal has just deleted it
             user.social_auth.filter(provider=social.provider).exclude(pk=social.pk).delete()
-            consent.keep(
-                user,
-                Source.STRAVA,
-                uid,
-                access_token=tokens.access_token,
-                refresh_token=tokens.refresh_token,
-                expires_at=tokens.expires_at,
-                scopes=str(backend.data.get("scope", "")),
-            )
-            _keep_ftp(user, response.get("athlete") or {})
+            consent.keep(user, provider.name, str(uid), tokens)
+            provider.keep_profile(user, response)
     except (ProviderError, consent.AccountTaken) as error:
         if new_association:
             social.delete()
@@ -89,36 +102,46 @@ def keep_tokens_encrypted(
         raise AuthResponseError(backend, stage="pipeline") from error
 
 
-def _keep_ftp(user: User, athlete: dict[str, Any]) -> None:
-    """Strava's FTP, from the day it was read on; the tester's own of that day comes first."""
-    power_w: Any = athlete.get("ftp")
-    ftp = Ftp(
-        user=user,
-        effective_date=user.local_date(timezone.now()),
-        power_w=power_w,
-        source=Ftp.Source.STRAVA,
-    )
-    try:
-        ftp.full_clean()
-    except ValidationError:
-        return  # none, not a possible one, or there is one of today
-    ftp.save()
+def provider_of(backend: Any) -> ApiProvider:
+    return next(one for one in registry.all_apis() if one.backend == backend.name)
 
 
-class StravaMessages(SocialAuthExceptionMiddleware):
-    """Says what went wrong on the way to Strava and back, and what to do."""
+def _granted(backend: Any, response: Mapping[str, Any]) -> str:
+    """The scopes that were left ticked: said with the tokens, or on the way back from the page."""
+    return str(response.get("scope") or backend.data.get("scope") or "")
+
+
+def _refused(backend: Any, reason: str) -> HttpResponse:
+    label = label_of(provider_of(backend).name)
+    messages.error(backend.strategy.request, f"{label} is not connected. {reason}")
+    return redirect("connections:panel")
+
+
+class ConsentMessages(SocialAuthExceptionMiddleware):
+    """Says what went wrong on the way to a source and back, and what to do."""
 
     def get_message(self, request: HttpRequest, exception: Exception) -> str:
-        if isinstance(exception, AuthCanceled):
-            return "Strava is not connected: you chose Cancel on Strava's page."
+        if not isinstance(exception, SocialAuthBaseException):
+            return "The source is not connected: the visit was interrupted. Try again."
+        name = provider_of(exception.backend).name
         if isinstance(exception, AuthAssociationError):
-            return (
-                "That Strava account belongs to somebody else here. "
-                "Sign in to Strava as yourself and connect again."
-            )
-        if isinstance(exception, AuthProviderError):
-            return REFUSALS.get(exception.status_code, NO_GOOD_ANSWER)
-        return NO_GOOD_ANSWER if isinstance(exception, AuthResponseError) else BROKEN_OFF
+            return str(consent.AccountTaken(name))
+        label, cause = label_of(name), exception.__cause__
+        if isinstance(cause, ProviderBusy | ProviderRefuses):
+            return f"{label} is not connected. {cause}"
+        return _words(exception).format(label=label)
 
     def raise_exception(self, request: HttpRequest, exception: Exception) -> bool:
         return False
+
+
+def _words(exception: SocialAuthBaseException) -> str:
+    if isinstance(exception, NotConnected):
+        return exception.words
+    if isinstance(exception, AuthProviderError):
+        is_silent = exception.code in ("connection_failed", "timeout")
+        otherwise = UNREACHABLE if is_silent else NO_GOOD_ANSWER
+        return REFUSALS.get(exception.status_code, otherwise)
+    if exception.code == "session_context_missing":
+        return SESSION_LOST
+    return next((words for kind, words in WORDS.items() if isinstance(exception, kind)), BROKEN_OFF)

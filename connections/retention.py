@@ -1,30 +1,35 @@
 """How long what a source told is kept: its own terms decide, the account at most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from accounts import purging
-from accounts.models import Ftp, User
-from connections.models import Connection, DailySample, Night, Ride, Source
+from accounts.models import User
+from connections import registry, sources
+from connections.models import Connection, DailySample, Night, Ride, SyncAttempt
+from connections.providers.base import Visit
 
 KEPT: tuple[type[Model], ...] = (Ride, Night, DailySample)
+ATTEMPTS_KEPT_FOR = timedelta(days=30)
 
 
-def kept_for(source: Source) -> timedelta | None:
-    """None: for as long as there is the account."""
-    days: int | None = settings.KEEP_DAYS[source.value]
-    return None if days is None else timedelta(days=days)
+# What was deleted there is gone here within a day, as often as the event of it is lost.
+RECONCILED_EVERY = timedelta(hours=24)
 
 
 def is_history_stale(connection: Connection, now: datetime) -> bool:
-    """Whether the history must be read again, long before the purge would take it away."""
-    kept = kept_for(Source(connection.provider))
-    if kept is None:
+    """Whether the history must be read again: long before the purge would take it away, and each
+    day where what is not told any more was deleted.
+    """
+    kept = sources.policy_of(connection.provider).kept_for
+    limits = [] if kept is None else [kept / 2]
+    if registry.api_of(connection.provider).tells_of_deletions:
+        limits.append(RECONCILED_EVERY)
+    if not limits:
         return False
-    return connection.history_read_at is None or connection.history_read_at <= now - kept / 2
+    return connection.history_read_at is None or connection.history_read_at <= now - min(limits)
 
 
 def forget_rides_gone(connection: Connection, since: datetime, now: datetime) -> int:
@@ -35,12 +40,25 @@ def forget_rides_gone(connection: Connection, since: datetime, now: datetime) ->
     return gone
 
 
-def erase(user: User, source: Source) -> None:
+def forget_samples_gone(
+    connection: Connection, kinds: Sequence[DailySample.Kind], visit: Visit
+) -> int:
+    """Delete the samples of these kinds that their source has told before and now has not."""
+    gone, _ = DailySample.objects.filter(
+        user=connection.user,
+        source=connection.provider,
+        kind__in=kinds,
+        local_date__range=(visit.first_date, visit.last_date),
+        read_at__lt=visit.now,
+    ).delete()
+    return gone
+
+
+def erase(user: User, source: str) -> None:
     """Forget all that came from one source."""
     for model in KEPT:
         model._default_manager.filter(user=user, source=source).delete()
-    if source == Source.STRAVA:
-        user.ftps.filter(source=Ftp.Source.STRAVA).delete()
+    registry.provider_of(source).forget(user)
 
 
 def purge(now: datetime) -> int:
@@ -48,9 +66,14 @@ def purge(now: datetime) -> int:
     return sum(purging.in_batches(rows) for rows in _overdue(now))
 
 
+def purge_attempts(now: datetime) -> int:
+    """Forget how a source was read a month ago; how often it failed stays counted."""
+    return purging.in_batches(SyncAttempt.objects.filter(started_at__lt=now - ATTEMPTS_KEPT_FOR))
+
+
 def _overdue(now: datetime) -> Iterator[QuerySet[Model]]:
-    for source in Source:
-        kept = kept_for(source)
+    for source in sources.names():
+        kept = sources.policy_of(source).kept_for
         if kept is None:
             continue
         for model in KEPT:

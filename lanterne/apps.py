@@ -6,7 +6,7 @@ class LanterneConfig(AppConfig):
     name = "lanterne"
 
     def ready(self) -> None:
-        from lanterne import checks  # noqa: F401, PLC0415  registering needs loaded settings
+        from lanterne import checks, source_checks  # noqa: F401, PLC0415  needs loaded settings
 
 
 class ConsoleConfig(admin.AdminConfig):

@@ -6,6 +6,7 @@ talks to stand-in servers of its own; each variable that names a real service re
 
 import zoneinfo
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "connections.incoming.drops_parts",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -89,7 +91,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sessions.LastSeen",
     "accounts.throttle.SayWait",
-    "connections.oauth.StravaMessages",
+    "connections.oauth.ConsentMessages",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -180,10 +182,13 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # The newest beat is written at once: a killed scheduler does not fire the same minute again.
 CELERY_BEAT_SYNC_EVERY = 1
+# How often what got lost on its way to a worker is looked for.
+SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=60.0)
 CELERY_BEAT_SCHEDULE = {
-    "runs that nobody holds": {"task": "coach.sweep", "schedule": 60.0},
-    "mail that is due": {"task": "notifications.sweep", "schedule": 60.0},
-    "uploads that nobody holds": {"task": "connections.sweep", "schedule": 60.0},
+    "runs that nobody holds": {"task": "coach.sweep", "schedule": SWEEP_EVERY_S},
+    "mail that is due": {"task": "notifications.sweep", "schedule": SWEEP_EVERY_S},
+    "uploads that nobody holds": {"task": "connections.sweep", "schedule": SWEEP_EVERY_S},
+    "sources whose hour has come": {"task": "connections.refresh", "schedule": 60.0},
     "missions moved by the date": {"task": "missions.sweep", "schedule": crontab(minute="*/15")},
     "exports and deletions that nobody holds": {"task": "accounts.sweep", "schedule": 300.0},
     "what is kept no longer": {"task": "accounts.purge", "schedule": crontab(hour=2, minute=10)},
@@ -201,10 +206,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 REGISTRATION = env("REGISTRATION", default="open" if SANDBOX else "invite")
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "accounts.backend.ByAddress",
-    "connections.providers.strava.StravaOAuth2",
-]
+AUTHENTICATION_BACKENDS = ["accounts.backend.ByAddress"]  # and those of the sources, below
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -291,6 +293,10 @@ THROTTLES: dict[str, list[tuple[str, int, int]]] = {
     "draft": [("address", 20, 3600), ("account", 10, 3600)],
     "run": [("address", 60, 3600), ("account", 20, 3600)],
     "upload": [("address", 60, 3600), ("account", 30, 3600)],
+    "sync": [("account", 6, 3600)],
+    "connect": [("address", 60, 3600), ("account", 20, 3600)],
+    # Only what is refused; of the others a provider may send thousands.
+    "webhook": [("address", 300, 300)],
     "export": [("address", 20, 86_400), ("account", 5, 86_400)],
 }
 
@@ -353,19 +359,22 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # --- Stored files: var/media unless S3_BUCKET names a bucket -------------------------------------
 
 S3_BUCKET = env("S3_BUCKET", default="")
+_bucket = {
+    "bucket_name": S3_BUCKET,
+    "endpoint_url": env("S3_ENDPOINT_URL", default=None),
+    "region_name": env("S3_REGION", default=None),
+    "access_key": env("S3_ACCESS_KEY_ID", default=None),
+    "secret_key": env("S3_SECRET_ACCESS_KEY", default=None),
+    "addressing_style": env("S3_ADDRESSING_STYLE", default="auto"),
+    "signature_version": "s3v4",
+    "default_acl": None,
+    "file_overwrite": True,
+}
 STORAGES = {
     "default": {
         "BACKEND": "accounts.artifacts.RetentionS3Storage",
         "OPTIONS": {
-            "bucket_name": S3_BUCKET,
-            "endpoint_url": env("S3_ENDPOINT_URL", default=None),
-            "region_name": env("S3_REGION", default=None),
-            "access_key": env("S3_ACCESS_KEY_ID", default=None),
-            "secret_key": env("S3_SECRET_ACCESS_KEY", default=None),
-            "addressing_style": env("S3_ADDRESSING_STYLE", default="auto"),
-            "signature_version": "s3v4",
-            "default_acl": None,
-            "file_overwrite": True,
+            **_bucket,
             "querystring_expire": 300,
             # A larger file goes to disk while it is read.
             "max_memory_size": 5 * 1024**2,
@@ -377,18 +386,37 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": VAR_DIR / "media", "allow_overwrite": True},
     },
+    # What testers send, until it is read. The tag: should all else fail, the bucket forgets it.
+    "uploads": {
+        "BACKEND": "connections.incoming.Bucket",
+        "OPTIONS": {
+            **_bucket,
+            "location": "incoming",
+            "object_parameters": {
+                "ContentType": "application/octet-stream",
+                "ServerSideEncryption": "AES256",
+                "Tagging": "retention=apple-health-raw-30d",
+            },
+        },
+    }
+    if S3_BUCKET
+    else {"BACKEND": "connections.incoming.Folder"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-# An upload larger than this goes to disk while it is received.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = [
+    "connections.ride_files_counted.NoMoreThanTaken",
+    "connections.incoming.ToDisk",
+]
 FILE_UPLOAD_PERMISSIONS = 0o600
+# Uploads are received here, and stay here unless they go into a bucket.
 UPLOAD_DIR = VAR_DIR / "uploads"
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
-# Ride files: of each what it unpacks to, and how many are taken at once. Django takes 100 at most.
+# Ride files: of each what it unpacks to, and how many are taken at once: at most 98, for
+# Django ends a request with more than 100 files in words of its own.
 RIDE_FILE_MAX_BYTES = 25_000_000
 RIDE_FILES_AT_ONCE = 50
 
@@ -444,6 +472,126 @@ SOCIAL_AUTH_STRAVA_KEY = STRAVA_CLIENT_ID or "10001"
 SOCIAL_AUTH_STRAVA_SECRET = env("STRAVA_CLIENT_SECRET", default="sandbox-strava-secret")
 SOCIAL_AUTH_STRAVA_SCOPE = ["read", "activity:read_all", "profile:read_all"]
 SOCIAL_AUTH_STRAVA_AUTH_EXTRA_ARGUMENTS = {"approval_prompt": "auto"}
+# A fresh code is refused now and then, and works so much later.
+STRAVA_CODE_PAUSE_S = 2.0
+# What Strava shows when it makes sure that we subscribed to events; unset: made from SECRET_KEY.
+STRAVA_VERIFY_TOKEN = env("STRAVA_VERIFY_TOKEN", default="")
+# Of what Strava grants all testers together, hourly readings leave the rest to the mornings' runs
+# and to whoever waits in front of a page.
+STRAVA_BACKGROUND_SHARE = 0.7
+
+# --- Oura ----------------------------------------------------------------------------------------
+
+OURA_CLIENT_ID = env("OURA_CLIENT_ID", default="")
+IS_OURA_SANDBOXED = SANDBOX and not OURA_CLIENT_ID
+_oura = f"{SITE_URL}/sandbox/oura"
+OURA_API_URL = env(
+    "OURA_API_URL", default=_oura if IS_OURA_SANDBOXED else "https://api.ouraring.com"
+)
+OURA_CONSENT_URL = env(
+    "OURA_CONSENT_URL",
+    default=f"{_oura}/oauth/authorize"
+    if IS_OURA_SANDBOXED
+    else "https://cloud.ouraring.com/oauth/authorize",
+)
+# Where the consent page leads on to: a browser blocks a form that is sent to elsewhere.
+OURA_CONSENT_HOSTS = env.list(
+    "OURA_CONSENT_HOSTS", default=[] if IS_OURA_SANDBOXED else ["https://*.ouraring.com"]
+)
+# Apps of Oura's older portal take https://api.ouraring.com/oauth/token.
+OURA_TOKEN_URL = env(
+    "OURA_TOKEN_URL",
+    default=f"{_oura}-token/oauth/v2/ext/oauth-token"
+    if IS_OURA_SANDBOXED
+    else "https://moi.ouraring.com/oauth/v2/ext/oauth-token",
+)
+OURA_REVOKE_URL = env("OURA_REVOKE_URL", default=f"{OURA_API_URL}/oauth/revoke")
+# Whether the secret travels in a header, as some apps there need it, and not in the form.
+OURA_USES_BASIC_AUTH = env.bool("OURA_USES_BASIC_AUTH", default=False)
+SOCIAL_AUTH_OURA_KEY = OURA_CLIENT_ID or "oura-sandbox"
+SOCIAL_AUTH_OURA_SECRET = env("OURA_CLIENT_SECRET", default="sandbox-oura-secret")
+# Scopes Oura does not know are dropped in silence and missed later, as a 401.
+SOCIAL_AUTH_OURA_SCOPE = env.list(
+    "OURA_SCOPES", default=["personal", "daily", "heartrate", "stress", "heart_health"]
+)
+# Oura gives out no personal access tokens any more; one that somebody has may still work.
+OURA_TAKES_PASTED_TOKENS = env.bool("OURA_TAKES_PASTED_TOKENS", default=True)
+
+# --- The sources: what speaks for each, and what may happen with its values ---------------------
+
+OUTBOUND_TIMEOUT_S = 20.0
+# Connections are read hourly; of those that are due at once, so many are handed out a minute.
+REFRESH_MOST_PER_MINUTE = env.int("REFRESH_MOST_PER_MINUTE", default=2000)
+# What was read so lately is not read again before a run.
+REFRESH_FRESH_FOR_S = 600
+
+
+def _source(
+    prefix: str,
+    label: str,
+    provider: str,
+    *,
+    keep_days: str = "",
+    rate_limit: tuple[int, int] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """KEEP_DAYS: None for as long as the account; the providers' terms are in docs/privacy.md.
+
+    A value that is none stays the text it is, for `manage.py check` to refuse. RATE_LIMIT:
+    requests in a quarter of an hour and in a day (UTC), until an answer tells the true limits;
+    None for a source whose requests are not counted. `more`: what its own folder reads there, by
+    name, and for OAuth BACKEND, what social-auth connects it through; CONSENT_URL, where that
+    leads, and CONSENT_HOSTS, where that leads on to.
+    """
+    days = env(f"{prefix}_KEEP_DAYS", default=keep_days).strip()
+    return {
+        "LABEL": label,
+        "PROVIDER": f"connections.providers.{provider}",
+        "KEEP_DAYS": int(days) if days.isdecimal() else days or None,
+        "IN_PROMPTS": _switch(f"{prefix}_IN_PROMPTS"),
+        "JOINED": _switch(f"{prefix}_JOINED"),
+        "RATE_LIMIT": rate_limit,
+        **more,
+    }
+
+
+def _switch(name: str) -> bool | str:
+    told = env(name, default="1").strip().lower()
+    if told in env.BOOLEAN_TRUE_STRINGS:
+        return True
+    return False if told in {"0", "false", "off", "no", "n"} else told
+
+
+# Without an application of its own a service has no consent page, and can only be given tokens.
+_strava_consent: dict[str, Any] = {
+    "BACKEND": "connections.providers.strava.backend.StravaOAuth2",
+    "CONSENT_URL": STRAVA_OAUTH_URL,
+}
+_oura_consent: dict[str, Any] = {
+    "BACKEND": "connections.providers.oura.backend.OuraOAuth2",
+    "CONSENT_URL": OURA_CONSENT_URL,
+    "CONSENT_HOSTS": OURA_CONSENT_HOSTS,
+}
+# In the order in which they count where a tester has chosen no other.
+SOURCES = {
+    "oura": _source(
+        "OURA",
+        "Oura",
+        "oura.provider.Oura",
+        **(_oura_consent if OURA_CLIENT_ID or IS_OURA_SANDBOXED else {}),
+    ),
+    "apple": _source("APPLE", "Apple Health", "apple_health.provider.AppleHealth"),
+    "strava": _source(
+        "STRAVA",
+        "Strava",
+        "strava.provider.Strava",
+        keep_days="7",  # what Strava's API policy (section 6.2) allows
+        rate_limit=(100, 1_000),  # those of a new application
+        **(_strava_consent if STRAVA_CLIENT_ID or IS_STRAVA_SANDBOXED else {}),
+    ),
+    "file": _source("FILE", "Ride files", "ride_files.provider.RideFiles"),
+}
+AUTHENTICATION_BACKENDS += [source["BACKEND"] for source in SOURCES.values() if "BACKEND" in source]
 SOCIAL_AUTH_URL_NAMESPACE = "social"
 SOCIAL_AUTH_REDIRECT_IS_HTTPS = IS_HTTPS
 SOCIAL_AUTH_NEW_ASSOCIATION_REDIRECT_URL = "/connections"
@@ -452,31 +600,13 @@ SOCIAL_AUTH_LOGIN_ERROR_URL = "/connections"
 SOCIAL_AUTH_RAISE_EXCEPTIONS = False
 SOCIAL_AUTH_PIPELINE = (
     "connections.oauth.require_consent",
+    "connections.oauth.require_scopes",
     "social_core.pipeline.social_auth.social_details",
     "social_core.pipeline.social_auth.social_uid",
     "social_core.pipeline.social_auth.social_user",
-    "connections.oauth.require_ride_scope",
     "social_core.pipeline.social_auth.associate_user",
     "connections.oauth.keep_tokens_encrypted",
 )
-
-# --- Oura ----------------------------------------------------------------------------------------
-
-OURA_API_URL = env(
-    "OURA_API_URL",
-    default=f"{SITE_URL}/sandbox/oura" if SANDBOX else "https://api.ouraring.com",
-)
-OUTBOUND_TIMEOUT_S = 20.0
-
-# --- How long what a source told is kept, in days; None: as long as the account ------------------
-
-# Strava's API policy (section 6.2) allows a week.
-KEEP_DAYS: dict[str, int | None] = {
-    "strava": int(env("STRAVA_KEEP_DAYS", default="7") or 0) or None,
-    "oura": int(env("OURA_KEEP_DAYS", default="") or 0) or None,
-    "apple": int(env("APPLE_KEEP_DAYS", default="") or 0) or None,
-    "file": None,
-}
 
 # --- Security ------------------------------------------------------------------------------------
 
@@ -499,8 +629,16 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": ["'self'"],
         # The mailbox of the sandbox shows a mail in a frame.
         "frame-src": ["'self'"] if SANDBOX else ["'none'"],
-        # Connecting Strava begins with a form of ours that leads there.
-        "form-action": ["'self'", "{0.scheme}://{0.netloc}".format(urlsplit(STRAVA_OAUTH_URL))],
+        # Connecting a source begins with a form of ours that leads there.
+        "form-action": [
+            "'self'",
+            *(
+                "{0.scheme}://{0.netloc}".format(urlsplit(source["CONSENT_URL"]))
+                for source in SOURCES.values()
+                if "CONSENT_URL" in source
+            ),
+            *(host for source in SOURCES.values() for host in source.get("CONSENT_HOSTS", [])),
+        ],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
         "upgrade-insecure-requests": IS_HTTPS,
@@ -511,19 +649,29 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 # --- Logs and metrics ----------------------------------------------------------------------------
 
 PROMETHEUS_EXPORT_MIGRATIONS = False
+PRINT_WHAT_THEY_SEND = (
+    *("amqp", "kombu", "psycopg"),
+    *("boto3", "botocore", "s3transfer", "urllib3"),
+    *("httpcore2", "httpx2", "openai"),
+    *("oauthlib", "requests_oauthlib", "social", "social_core", "social_django"),
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without codes": {"()": "lanterne.logs.WithoutCodes"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
     "loggers": {
-        # These print requests, statements and contexts, which carry tokens and health values.
+        # Celery sets the level of the root to its own; each reading is told all the same.
+        "connections": {"level": env("LOG_LEVEL", default="INFO")},
+        # These print requests, statements and contexts, which carry tokens and health values: they
+        # stay as quiet as this whatever LOG_LEVEL says.
+        **{name: {"level": "WARNING"} for name in PRINT_WHAT_THEY_SEND},
         "django.db.backends": {"level": "INFO"},
         "django.template": {"level": "INFO"},
-        "httpx2": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
-        "kombu": {"level": "WARNING"},
+        "django.request": {"level": "INFO", "filters": ["without codes"]},
+        "django.security.csrf": {"level": "INFO", "filters": ["without codes"]},
         "django.utils.autoreload": {"level": "WARNING"},
     },
 }

@@ -40,6 +40,9 @@ for _part in ("static", "broker/queue", "broker/control"):
 for _real in (
     *("OPENAI_API_KEY", "OPENAI_BASE_URL", "OURA_API_URL", "METRICS_TOKEN", "SITE_URL"),
     *("STRAVA_CLIENT_ID", "STRAVA_API_URL", "STRAVA_OAUTH_URL"),
+    *("OURA_CLIENT_ID", "OURA_CLIENT_SECRET", "OURA_CONSENT_URL", "OURA_CONSENT_HOSTS"),
+    *("OURA_TOKEN_URL", "OURA_USES_BASIC_AUTH", "OURA_REVOKE_URL", "OURA_SCOPES"),
+    "OURA_TAKES_PASTED_TOKENS",
     *("EMAIL_HOST", "EMAIL_BACKEND", "S3_BUCKET", "CLIENT_IP_HEADER", "REGISTRATION"),
 ):
     os.environ.pop(_real, None)

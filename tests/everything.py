@@ -15,10 +15,21 @@ from django.test import RequestFactory
 from social_django.models import UserSocialAuth
 
 from accounts import artifacts, audit, invitations, tokens
+from accounts.encryption import encrypt
 from accounts.models import Artifact, AuditEvent, DataExport, Ftp, User
 from coach.models import Incident, MissionDraft, MissionRun, ModelCall, Reflection
 from connections import apple_uploads, ride_files
-from connections.models import Connection, DailySample, Source, SyncAttempt
+from connections.models import (
+    Connection,
+    DailySample,
+    FailureTally,
+    ProviderEvent,
+    PushSubscription,
+    RateBudget,
+    SourceOrder,
+    SyncAttempt,
+)
+from connections.sources import Source
 from missions import progress, undo
 from missions.models import Appeal, BonusAward, MissionEdit, MissionMove, RideMode
 from missions.progress import StageRidden
@@ -35,6 +46,7 @@ def give_everything(user: User, **strava: Any) -> None:
     _sources(user, strava)
     _missions(user)
     _notes_beside(user)
+    _of_the_service()
 
 
 def _account(user: User) -> None:
@@ -43,7 +55,9 @@ def _account(user: User) -> None:
     EmailConfirmation.create(address)
     EmailAddress.objects.create(user=user, email=f"new.{user.email}")
     Ftp.objects.create(user=user, effective_date=TODAY, power_w=230)
-    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "shh"})
+    Authenticator.objects.create(
+        user=user, type=Authenticator.Type.TOTP, data={"secret": encrypt("shh")}
+    )
     UserSession.objects.get_or_create(
         user=user, session_key=f"key-{user.pk}", defaults={"ip": "192.0.2.1"}
     )
@@ -71,6 +85,7 @@ def _account(user: User) -> None:
 
 def _sources(user: User, strava: dict[str, Any]) -> None:
     factories.ride(user, TODAY)
+    factories.ride(user, TODAY, source=Source.FILE)
     factories.night(user, TODAY)
     DailySample.objects.create(
         user=user,
@@ -82,6 +97,14 @@ def _sources(user: User, strava: dict[str, Any]) -> None:
     )
     connection: Connection = factories.connection(user, **strava)
     SyncAttempt.objects.create(connection=connection, started_at=NOW)
+    ProviderEvent.objects.create(
+        connection=connection,
+        object_id="1360128428",
+        aspect="create",
+        happened_at=NOW,
+        received_at=NOW,
+    )
+    SourceOrder.objects.create(user=user, metric="sleep", order=["apple", "oura"])
     UserSocialAuth.objects.create(user=user, provider="strava", uid=f"athlete-{user.pk}")
     apple_uploads.keep_file(user, "export.zip", ContentFile(b"export"))
     ride_files.receive(user, [ContentFile(b"ride", "ride.fit")])
@@ -143,6 +166,21 @@ def _notes_beside(user: User) -> None:
         Mail("A run failed", "Have a look.", ""),
         dedupe_key=f"alert:{user.pk}",
         recipients=[user.email, operator.email],
+    )
+
+
+def _of_the_service() -> None:
+    """What an operator sees of the sources, all testers together."""
+    FailureTally.objects.get_or_create(source=Source.STRAVA, reason="busy")
+    PushSubscription.objects.get_or_create(source=Source.STRAVA, external_id="120475")
+    RateBudget.objects.get_or_create(
+        source=Source.STRAVA,
+        defaults={
+            "quarter_started_at": NOW,
+            "quarter_limit": 100,
+            "day": TODAY,
+            "day_limit": 1000,
+        },
     )
 
 

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from accounts.models import User
-from connections.models import Connection, Night, Ride, Source
+from connections.models import Connection, Night, Ride
+from connections.sources import Source
 from missions.models import Mission
 from missions.progress import plan_stages
 
@@ -70,7 +71,7 @@ def night(user: User, day: date, **fields: Any) -> Night:
         "started_at": ended_at - timedelta(hours=8),
         "ended_at": ended_at,
         "asleep_s": 27_000,
-        "hrv_ms": 52.0,
+        "hrv_ms": 52.0625,
         "hrv_kind": Night.HrvKind.RMSSD,
         "resting_hr_bpm": 50.0,
         **fields,
@@ -79,10 +80,11 @@ def night(user: User, day: date, **fields: Any) -> Night:
 
 
 def connection(user: User, provider: Source = Source.STRAVA, **fields: Any) -> Connection:
+    """Strava as it is after its consent page, Oura with a pasted token."""
     values: dict[str, Any] = {
         "external_id": f"{provider}-{user.pk}",
-        "access_token": "access",
-        "refresh_token": "refresh",
+        "access_token": "canary-access",
+        "refresh_token": "" if provider == Source.OURA else "canary-refresh",
         **fields,
     }
     return Connection.objects.create(user=user, provider=provider, **values)

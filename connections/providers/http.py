@@ -2,29 +2,57 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 from django.conf import settings
 
 
 class ProviderError(Exception):
-    """A provider could not be read; the message is for the tester."""
+    """A provider could not be read; the message is for the tester, the reason for counting."""
+
+    reason: ClassVar[str] = "error"
 
 
 class ReconnectNeeded(ProviderError):
     """The provider no longer accepts our token, or it misses a permission."""
 
+    reason = "reconnect"
+
+
+class MissingScope(ReconnectNeeded):
+    """The token works, and the tester has not ticked what was asked for."""
+
+
+class TokenRefused(ReconnectNeeded):
+    """The provider does not take this access token; a new one may do, where there is a refresh."""
+
 
 class ProviderBusy(ProviderError):
-    """We asked too often; the next attempt is later."""
+    """We asked too often; the next attempt is at `retry_at`, or with the next reading."""
+
+    reason = "busy"
+
+    def __init__(self, words: str, retry_at: datetime | None = None) -> None:
+        super().__init__(words)
+        self.retry_at = retry_at
 
 
 class ProviderUnavailable(ProviderError):
     """No usable answer: the network, a time-out, or an error on their side."""
 
+    reason = "unavailable"
 
+
+class ProviderRefuses(ProviderUnavailable):
+    """An answer that nothing on our side can change: the membership ended, the app is off."""
+
+    reason = "refused"
+
+
+UNREADABLE = "{provider} sent an answer we could not read."
 Params = Mapping[str, str | int]
 # Reading the certificates of the world takes longer than the rest of a request.
 tls = cache(httpx2.create_ssl_context)
@@ -62,14 +90,21 @@ def send(
         raise ProviderUnavailable(f"{provider} could not be reached.") from error
 
 
+def trouble(provider: str, response: httpx2.Response) -> str:
+    """What to say of a refusal that has no words of its own."""
+    if response.status_code >= 500:
+        return f"{provider} has trouble of its own just now."
+    return f"{provider} did not take our request (error {response.status_code})."
+
+
 def json_of(provider: str, response: httpx2.Response) -> Any:
     """The body of a good answer; an error page or a half answer is ProviderUnavailable."""
     if response.status_code >= 400:
-        raise ProviderUnavailable(f"{provider} answered with error {response.status_code}.")
+        raise ProviderUnavailable(trouble(provider, response))
     try:
         return response.json()
     except ValueError as error:
-        raise ProviderUnavailable(f"{provider} sent an answer that is not JSON.") from error
+        raise ProviderUnavailable(UNREADABLE.format(provider=provider)) from error
 
 
 @contextmanager
@@ -78,4 +113,4 @@ def known_shape(provider: str) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ProviderUnavailable(f"{provider} sent an answer we do not understand.") from error
+        raise ProviderUnavailable(UNREADABLE.format(provider=provider)) from error

@@ -15,6 +15,7 @@ from accounts.models import AuditEvent, DataExport, User
 from tests import factories
 from tests.conftest import signed_in
 from tests.factories import NOW
+from tests.policies import set_policy
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "_now")]
 
@@ -81,7 +82,7 @@ def test_nobody_changes_anything_without_signing_in(
 
 
 def test_page_says_what_is_kept_and_for_how_long(as_tester: Client, settings: LazySettings) -> None:
-    settings.KEEP_DAYS = {"strava": 7, "oura": None, "apple": 60}
+    set_policy(settings, "apple", KEEP_DAYS=60)
 
     page = text_of(as_tester.get("/settings/privacy"))
 

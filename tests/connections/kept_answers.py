@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from connections.apple_rows import KJ_PER_KCAL, SPORTS
-from connections.models import DailySample, Night, Source
+from connections.models import DailySample, Night
+from connections.sources import Source
 
 Rows = Mapping[str, Mapping[str, Any]]
 

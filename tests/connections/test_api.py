@@ -6,21 +6,22 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.conf import LazySettings, settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
-from pytest_django.fixtures import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+from pytest_django.fixtures import DjangoAssertNumQueries
 
-from accounts import privacy, tokens
+from accounts import tokens
 from accounts.models import User
-from connections import apple_uploads, consent
-from connections.models import AppleHealthUpload, Connection, Source
-from connections.providers.apple_health.errors import AS_APPLE_MADE_IT
+from connections import consent
+from connections.models import AppleHealthUpload, Connection
+from connections.sources import Source
 from tests import factories
 from tests.connections.conftest import Provider, Reply
+from tests.connections.uploads import export, upload
 from tests.factories import NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_morning", "_upload_folder")]
 
+TROUBLE = "Strava has trouble of its own just now."
 STATUS, OURA, STRAVA = (f"/api/connections/{end}" for end in ("status", "oura", "strava"))
 UPLOAD = "/api/apple-health/upload"
 PROBLEM = "application/problem+json"
@@ -36,15 +37,6 @@ def _morning() -> Iterator[None]:
 @pytest.fixture
 def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
     settings.UPLOAD_DIR = tmp_path / "uploads"
-
-
-def export(content: bytes = b"<HealthData/>") -> SimpleUploadedFile:
-    return SimpleUploadedFile("export.xml", content)
-
-
-def upload(user: User, **fields: Any) -> AppleHealthUpload:
-    values = {"file_name": "export.zip", "stored_name": "x.upload", "size_bytes": 10, **fields}
-    return AppleHealthUpload.objects.create(user=user, **values)
 
 
 def of(row: AppleHealthUpload) -> str:
@@ -116,9 +108,28 @@ def test_session_sends_an_upload_only_with_the_csrf_token(tester: User) -> None:
 
 
 def test_sources_that_were_never_connected_say_what_to_do(as_tester: Client) -> None:
-    nothing = {"state": "none", "last_success_at": None, "last_error": None}
+    nothing = {
+        "state": "none",
+        "last_success_at": None,
+        "failing_since": None,
+        "last_error": None,
+        "rides": 0,
+        "nights": 0,
+    }
     assert as_tester.get(STATUS).json() == {
         "sources": [
+            {
+                "source": "oura",
+                "label": "Oura",
+                **nothing,
+                "next_step": "Connect Oura on the Connections page.",
+            },
+            {
+                "source": "apple",
+                "label": "Apple Health",
+                **nothing,
+                "next_step": "Upload an export of the Health app.",
+            },
             {
                 "source": "strava",
                 "label": "Strava",
@@ -126,16 +137,10 @@ def test_sources_that_were_never_connected_say_what_to_do(as_tester: Client) -> 
                 "next_step": "Connect Strava on the Connections page.",
             },
             {
-                "source": "oura",
-                "label": "Oura",
+                "source": "file",
+                "label": "Ride files",
                 **nothing,
-                "next_step": "Paste an access token of your Oura account.",
-            },
-            {
-                "source": "apple",
-                "label": "Apple Health",
-                **nothing,
-                "next_step": "Upload an export of the Health app.",
+                "next_step": "Send a FIT, TCX or GPX file of a ride.",
             },
         ]
     }
@@ -157,9 +162,10 @@ def test_sources_tell_their_last_success_their_error_and_the_next_step(
 
     again = "Export again in the Health app and upload the new file."
     assert told == [
-        ("ok", "2026-07-04T05:30:00Z", None, None),
-        ("broken", None, "Make a new token.", "Paste an access token of your Oura account."),
+        ("broken", None, "Make a new token.", "Connect Oura on the Connections page."),
         ("broken", None, "No export inside.", again),
+        ("ok", "2026-07-04T05:30:00Z", None, None),
+        ("none", None, None, "Send a FIT, TCX or GPX file of a ride."),
     ]
 
 
@@ -186,6 +192,9 @@ def test_oura_token_that_oura_accepts_is_kept(
         "label": "Oura",
         "state": "pending",
         "last_success_at": None,
+        "failing_since": None,
+        "rides": 0,
+        "nights": 0,
         "last_error": None,
         "next_step": None,
     }
@@ -197,9 +206,9 @@ def test_oura_token_that_oura_accepts_is_kept(
 @pytest.mark.parametrize(
     ("reply", "status", "words"),
     [
-        (Reply(status=401), 400, "Oura does not accept the access token."),
+        (Reply(status=401), 400, "Oura does not accept our access."),
         (Reply(status=429), 502, "Oura asks us to wait: too many requests."),
-        (Reply(status=500), 502, "Oura answered with error 500."),
+        (Reply(status=500), 502, "Oura has trouble of its own just now."),
         (Reply(b"", is_cut=True), 502, "Oura could not be reached."),
     ],
     ids=["refused", "busy", "broken", "cut off"],
@@ -245,7 +254,7 @@ def test_oura_account_of_another_tester_is_a_conflict(
     provider.answers(b'{"id": "theirs"}')
     factories.connection(stranger, Source.OURA, external_id="theirs")
 
-    assert detail(paste(as_tester, "good")) == (409, consent.TAKEN)
+    assert detail(paste(as_tester, "good")) == (409, str(consent.AccountTaken("oura")))
     assert not tester.connections.exists()
 
 
@@ -274,7 +283,7 @@ def test_source_that_could_not_be_told_stays_connected(
 
     assert detail(as_tester.delete(STRAVA)) == (
         502,
-        "Strava answered with error 500. Strava stays connected; try again in a few minutes.",
+        f"{TROUBLE} Strava stays connected; try again in a few minutes.",
     )
     assert tester.connections.exists()
 
@@ -288,142 +297,6 @@ def test_oura_is_disconnected_at_the_address_it_was_connected_at(
     assert not tester.connections.exists()
 
 
-# --- Apple Health ------------------------------------------------------------------------------
-
-
-def test_upload_is_received_and_handed_to_a_worker(
-    as_tester: Client,
-    tester: User,
-    published: list[tuple[str, list[Any]]],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = as_tester.post(UPLOAD, {"file": export()})
-
-    row = tester.apple_uploads.get()
-    assert (answer.status_code, answer["Location"]) == (202, of(row))
-    assert answer.json() == {"id": str(row.pk), "status": "waiting"}
-    assert apple_uploads.path_of(row.stored_name).read_bytes() == b"<HealthData/>"
-    assert published == [("connections.import_apple_health", [str(row.pk)])]
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, "This field is required."),
-        ({"file": "text"}, "This field is required."),
-        ({"file": export(b"")}, "The submitted file is empty."),
-        (
-            {"file": export(b"\x89PNG\r\n")},
-            f"This file is not an Apple Health export. {AS_APPLE_MADE_IT}",
-        ),
-    ],
-    ids=["nothing", "no file", "empty", "a picture"],
-)
-def test_upload_that_is_no_export_is_told_with_its_field(
-    as_tester: Client, tester: User, body: dict[str, Any], message: str
-) -> None:
-    answer = as_tester.post(UPLOAD, body)
-
-    assert answer.status_code == 400
-    assert answer.json()["errors"] == [{"field": "file", "message": message}]
-    assert not tester.apple_uploads.exists()
-
-
-def test_upload_that_is_too_large_is_refused_before_it_is_read(
-    as_tester: Client, tester: User, settings: LazySettings
-) -> None:
-    settings.UPLOAD_MAX_BYTES = 2048
-
-    class Untouched:
-        def read(self, *_: int) -> bytes:
-            raise AssertionError("The body was read.")
-
-        readline = read
-
-    sent: Any = {"CONTENT_LENGTH": "4096", "wsgi.input": Untouched()}
-    answer = as_tester.post(UPLOAD, **sent)
-
-    words = "This is larger than 2.0\xa0KB. Is it the Health export?"
-    assert detail(answer) == (413, words)
-    assert not tester.apple_uploads.exists()
-
-
-def test_upload_without_consent_is_refused(as_tester: Client, tester: User) -> None:
-    User.objects.update(health_consent_at=None)
-
-    assert detail(as_tester.post(UPLOAD, {"file": export()})) == (403, privacy.NOT_ALLOWED)
-    assert not tester.apple_uploads.exists()
-
-
-def test_upload_that_finds_no_room_is_told(
-    as_tester: Client, settings: LazySettings, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("where a folder should be")
-    settings.UPLOAD_DIR = tmp_path / "file"
-
-    code, words = detail(as_tester.post(UPLOAD, {"file": export()}))
-
-    assert code == 507
-    assert words.startswith("The file could not be stored on our side")
-
-
-def test_too_many_uploads_are_told_when_to_come_again(
-    as_tester: Client, tester: User, settings: LazySettings
-) -> None:
-    settings.THROTTLES = {**settings.THROTTLES, "upload": [("account", 1, 3600)]}
-
-    first, second = (as_tester.post(UPLOAD, {"file": export()}) for _ in range(2))
-
-    assert (first.status_code, second.status_code) == (202, 429)
-    assert (second["Retry-After"], second["Content-Type"]) == ("1800", PROBLEM)
-    assert tester.apple_uploads.count() == 1
-
-
-def test_upload_tells_how_far_it_is_and_what_it_brought(as_tester: Client, tester: User) -> None:
-    waiting, half, done, failed = (
-        upload(tester),
-        upload(tester, status=Status.READING, bytes_read=33, bytes_total=66),
-        upload(
-            tester,
-            status=Status.DONE,
-            bytes_read=66,
-            bytes_total=66,
-            days=10,
-            nights=9,
-            samples=8,
-            rides=7,
-            problems={"records with an unknown unit": 6},
-            finished_at=NOW,
-        ),
-        upload(tester, status=Status.FAILED, error="No export inside."),
-    )
-
-    told = [as_tester.get(of(row)).json() for row in (waiting, half, done, failed)]
-
-    assert [(one["status"], one["progress"], one["error"]) for one in told] == [
-        ("waiting", None, None),
-        ("reading", 0.5, None),
-        ("done", 1.0, None),
-        ("failed", None, "No export inside."),
-    ]
-    assert told[2] == {
-        "id": str(done.pk),
-        "status": "done",
-        "progress": 1.0,
-        "days": 10,
-        "samples": 8,
-        "nights": 9,
-        "rides": 7,
-        "problems": {"records with an unknown unit": 6},
-        "error": None,
-        "file_name": "export.zip",
-        "size_bytes": 10,
-        "uploaded_at": "2026-07-04T05:30:00Z",
-        "finished_at": "2026-07-04T05:30:00Z",
-    }
-
-
 # --- the database ------------------------------------------------------------------------------
 
 
@@ -435,7 +308,7 @@ def test_sources_and_uploads_ask_the_database_as_often_for_many_rows(
         factories.connection(tester, provider)
     uploads = [upload(tester, status=Status.FAILED) for _ in range(rows)]
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         as_tester.get(STATUS)
     with django_assert_num_queries(3):
         as_tester.get(of(uploads[0]))

@@ -8,9 +8,12 @@ from django.conf import LazySettings
 from accounts.models import User
 from connections import consent
 from connections.coverage import Coverage
-from connections.models import Connection, Source
+from connections.models import Connection
+from connections.providers.base import Tokens
+from connections.sources import Source
 from tests import factories
 from tests.factories import NOW
+from tests.policies import set_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +106,7 @@ def test_reading_of_the_history_reaches_back_half_a_year(
 def test_reading_whose_rides_may_be_purged_says_nothing(
     tester: User, settings: LazySettings, keep_days: int | None, is_told: bool
 ) -> None:
-    settings.KEEP_DAYS = {"strava": keep_days}
+    set_policy(settings, "strava", KEEP_DAYS=keep_days)
     connect(tester)
     later = NOW + 7 * DAY + timedelta(seconds=1)
 
@@ -111,12 +114,38 @@ def test_reading_whose_rides_may_be_purged_says_nothing(
     assert told(tester, now=NOW + 7 * DAY)
 
 
+@pytest.mark.parametrize("since", [NOW - HOUR, NOW + HOUR])
+def test_ride_of_a_file_that_is_not_here_was_deleted_by_its_tester(
+    tester: User, since: datetime
+) -> None:
+    """Nothing else takes it away, and no reading has to have been made for that to be known."""
+    assert told(tester, source="file", since=since)
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_told"), [(180 * DAY, False), (180 * DAY - timedelta(seconds=1), True)]
+)
+def test_ride_of_a_file_older_than_what_is_gathered_may_well_be_here(
+    tester: User, ago: timedelta, is_told: bool
+) -> None:
+    assert told(tester, source="file", of=NOW - ago) is is_told
+
+
+def test_ride_of_a_file_that_may_have_been_purged_says_nothing(
+    tester: User, settings: LazySettings
+) -> None:
+    set_policy(settings, "file", KEEP_DAYS=30)
+
+    assert told(tester, source="file", of=NOW - 29 * DAY)
+    assert not told(tester, source="file", of=NOW - 30 * DAY)
+
+
 def test_another_account_knows_nothing_of_the_rides_of_the_one_before(tester: User) -> None:
     connect(tester, history_read_at=NOW, external_id="one")
     assert told(tester)
 
     with time_machine.travel(NOW, tick=False):
-        consent.keep(tester, Source.STRAVA, "another", access_token="access")
+        consent.keep(tester, Source.STRAVA, "another", Tokens(access_token="access"))
     Connection.objects.update(last_success_at=NOW + HOUR)
 
     assert not told(tester, now=NOW + HOUR)

@@ -9,12 +9,14 @@ from django.conf import LazySettings
 from accounts import purging
 from accounts.models import User
 from connections import retention, sync
-from connections.models import Connection, DailySample, Ride, Source
+from connections.models import Connection, DailySample, Ride
+from connections.sources import Source
 from connections.tasks import purge
 from tests import factories
 from tests.conftest import StandIns
 from tests.connections.conftest import Provider, Reply, new_tokens, reload
 from tests.factories import NOW, TODAY
+from tests.policies import set_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +81,9 @@ def test_purge_leaves_sources_that_may_be_kept_as_long_as_the_account(tester: Us
 def test_purge_follows_the_settings_for_every_kind_of_reading(
     tester: User, settings: LazySettings
 ) -> None:
-    settings.KEEP_DAYS = {"strava": None, "oura": 30, "apple": 60, "file": None}
+    set_policy(settings, "strava", KEEP_DAYS=None)
+    set_policy(settings, "oura", KEEP_DAYS=30)
+    set_policy(settings, "apple", KEEP_DAYS=60)
     ages = {Source.STRAVA: 90, Source.OURA: 31, Source.APPLE: 59}
     for source, age in ages.items():
         told = {"source": source, "read_at": NOW - age * DAY}
@@ -132,18 +136,36 @@ def test_connected_tester_keeps_the_history_for_weeks(tester: User, stand_ins: S
     assert not tester.rides.filter(read_at__lt=NOW + 14 * DAY).exists()
 
 
-def test_history_is_read_again_before_half_the_term_is_over_twice(
+def test_history_that_tells_of_deletions_is_read_again_each_day(
     tester: User, strava_says: Provider
 ) -> None:
     connection = factories.connection(tester)
-    for day in range(9):
-        read(connection, NOW + day * DAY)
+    readings = [NOW + number * DAY / 3 for number in range(7)]
+    for now in readings:
+        read(connection, now)
 
     asked = [int(one.query["after"]) for one in strava_says.asked]
     spans = [
-        round(((NOW + day * DAY).timestamp() - after) / 86_400) for day, after in enumerate(asked)
+        round((now.timestamp() - after) / 86_400)
+        for now, after in zip(readings, asked, strict=True)
     ]
-    assert spans == [180, 8, 8, 8, 180, 8, 8, 8, 180]
+    assert spans == [180, 7, 7, 180, 7, 7, 180]
+
+
+def test_history_is_read_again_before_half_the_term_is_over_twice(
+    tester: User, provider: Provider, settings: LazySettings
+) -> None:
+    set_policy(settings, "oura", KEEP_DAYS=8)
+    settings.OURA_API_URL = provider.url
+    provider.answers(b'{"data": []}')
+    connection = factories.connection(tester, Source.OURA)
+    is_whole = []
+    for day in range(9):
+        before = len(provider.asked)
+        read(connection, NOW + day * DAY)
+        is_whole.append(provider.asked[before].query["start_date"] < "2026-03-01")
+
+    assert is_whole == [True, False, False, False, True, False, False, False, True]
 
 
 def test_disconnected_or_broken_source_loses_what_it_told(
@@ -187,7 +209,7 @@ def test_ride_deleted_at_strava_disappears_with_the_next_reading_of_its_day(
     assert ids(tester) == {"2", "3", "90", "91"}
 
     strava_says.answers(activities(3), b"[]")
-    read(connection, NOW + DAY)
+    read(connection, NOW + DAY / 3)
     assert ids(tester) == {"3", "90", "91"}
 
     strava_says.answers(activities(3, 91), b"[]")

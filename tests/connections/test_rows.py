@@ -7,8 +7,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from connections import rows
-from connections.models import DailySample, Night, Ride, Source
+from connections.models import DailySample, Night, Ride
 from connections.rows import keep_nights, keep_rides, keep_samples
+from connections.sources import Source
 from tests.factories import NOW, TODAY
 
 LATER = NOW + timedelta(days=1)

@@ -22,8 +22,10 @@ from accounts.models import AuditEvent, User
 from accounts.tasks import delete, sweep
 from coach.models import MissionRun
 from coach.tasks import keep_artifacts
-from connections.providers import strava
+from connections import incoming
 from connections.providers.http import ReconnectNeeded
+from connections.providers.strava import client as strava
+from connections.providers.strava.asking import Access
 from notifications import outbox
 from notifications.mail import Mail
 from notifications.models import Notification
@@ -46,10 +48,9 @@ def storage(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def uploads(tmp_path: Path, settings: LazySettings) -> Path:
+def _uploads(tmp_path: Path, settings: LazySettings) -> None:
     settings.UPLOAD_DIR = tmp_path / "uploads"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    return tmp_path / "uploads"
 
 
 @pytest.fixture(autouse=True)
@@ -88,17 +89,18 @@ def test_this_test_gives_a_tester_a_row_of_every_model_that_can_be_theirs(leaver
 
 
 def test_nothing_is_left_of_a_tester_who_leaves(
-    storage: str, stand_ins: StandIns, uploads: Path, stranger: User
+    storage: str, stand_ins: StandIns, stranger: User
 ) -> None:
     user = factories.tester(email=EMAIL)
     browser = signed_in(user)
+    of_others = len(incoming.stored())
     everything.give_everything(user, **new_tokens())
     connection = user.connections.get()
     pair = tokens.issue(user, RequestFactory().get("/"), NOW)
     everything.give_everything(stranger)
     strangers = {rows.model: rows.count() for rows in belongings.rows_of(stranger)}
     assert left_of(user.pk)
-    assert len(list(uploads.iterdir())) == 4
+    assert len(incoming.stored()) == of_others + 4
 
     deletion.ask(user, None, NOW)
     assert deletion.carry_out(user.pk, NOW)
@@ -116,11 +118,11 @@ def test_nothing_is_left_of_a_tester_who_leaves(
         assert not default_storage.exists(str(user.pk))
     else:
         assert default_storage.listdir(str(user.pk)) == ([], [])
-    assert len(list(uploads.iterdir())) == 2
+    assert len(incoming.stored()) == of_others + 2
     with pytest.raises(ReconnectNeeded):
         strava.refresh(connection.refresh_token)
     with pytest.raises(ReconnectNeeded):
-        list(strava.rides_since(connection.access_token, NOW))
+        list(strava.rides_since(Access(connection.access_token), NOW))
     with pytest.raises(tokens.NotGood):
         tokens.holder(pair.access, NOW)
     with pytest.raises(tokens.NotGood):

@@ -82,7 +82,7 @@ def test_session_cookie_is_out_of_reach_of_scripts_and_of_other_sites(
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
 
 
-def deployed_settings(*names: str) -> list[str]:
+def deployed_settings(*names: str, **chosen: str) -> list[str]:
     """What the settings say on a machine that is deployed to, with https."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -91,6 +91,7 @@ def deployed_settings(*names: str) -> list[str]:
         "SITE_URL": "https://coach.example.org",
         "ALLOWED_HOSTS": "coach.example.org",
         "DJANGO_SETTINGS_MODULE": "lanterne.settings",
+        **chosen,
     }
     told = subprocess.run(
         [
@@ -121,8 +122,21 @@ def test_deployed_site_speaks_https_only_and_keeps_its_cookies_to_it() -> None:
 
 
 def test_deployed_policy_lets_the_strava_button_lead_to_strava_and_nothing_be_framed() -> None:
-    (told,) = deployed_settings("CONTENT_SECURITY_POLICY")
+    (told,) = deployed_settings("CONTENT_SECURITY_POLICY", STRAVA_CLIENT_ID="c")
+    (without,) = deployed_settings("CONTENT_SECURITY_POLICY")
 
     assert "'form-action': [\"'self'\", 'https://www.strava.com']" in told
+    assert "strava" not in without
     assert "'frame-src': [\"'none'\"]" in told
     assert "'upgrade-insecure-requests': True" in told
+
+
+def test_deployed_policy_lets_the_oura_form_lead_on_to_every_host_of_oura() -> None:
+    """Its consent page redirects, and a browser holds the whole way against the policy."""
+    consent, policy = deployed_settings(
+        "OURA_CONSENT_URL", "CONTENT_SECURITY_POLICY", OURA_CLIENT_ID="c", OURA_CLIENT_SECRET="s"
+    )
+
+    assert consent == "https://cloud.ouraring.com/oauth/authorize"
+    hosts = "'https://cloud.ouraring.com', 'https://*.ouraring.com'"
+    assert f"'form-action': [\"'self'\", {hosts}]" in policy

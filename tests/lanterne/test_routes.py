@@ -24,6 +24,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
 from coach.models import MissionRun
+from connections.sources import Source
 from tests import everything, factories
 from tests.coach.samples import reply, situation
 from tests.factories import NOW, TODAY
@@ -105,6 +106,7 @@ def world(tester: User) -> dict[str, Any]:
         "slug": "name",
         "runs": run.pk,
         "apple-health": tester.apple_uploads.get().pk,
+        "rides": tester.rides.get(source=Source.FILE).pk,
         "exports": tester.exports.get().pk,
         "sessions": tester.token_families.get().pk,
         "programs": tester.token_families.get().pk,

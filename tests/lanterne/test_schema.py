@@ -34,13 +34,15 @@ from schemathesis.specs.openapi.checks import (
 from accounts import tokens
 from accounts.models import User
 from coach.models import MissionRun
-from connections.models import AppleHealthUpload, Source
+from connections.models import AppleHealthUpload
+from connections.sources import Source
 from missions import editing, progress
 from missions.models import Mission, RideMode
 from missions.progress import StageRidden
 from tests import factories
 from tests.coach import drafts, samples
 from tests.conftest import StandIns
+from tests.connections.recorded import gpx_of, trkpt
 
 pytestmark = pytest.mark.django_db
 
@@ -62,12 +64,14 @@ CHECKS = [
 # Not a call: the schema and its reader.
 NOT_LISTED = {"/api/schema", "/api/docs"}
 MISSION, RUN, UPLOAD, DRAFT = (UUID(int=number) for number in (1, 2, 3, 4))
+RIDE = 1_000_001
 REAL: dict[str, dict[str, Any]] = {
     "/api/missions/draft/": {"id": str(DRAFT)},
     "/api/missions/": {"id": str(MISSION), "number": 1},
     "/api/runs/": {"id": str(RUN)},
     "/api/apple-health/uploads/": {"id": str(UPLOAD)},
-    "/api/connections/": {"provider": "strava"},
+    "/api/connections/": {"provider": "oura"},
+    "/api/rides/": {"id": RIDE},
 }
 # What hardly ever comes of chance, and is to be answered well.
 GOOD: dict[str, Any] = {
@@ -86,9 +90,11 @@ GOOD: dict[str, Any] = {
         "ride_mode": "breakaway",
         "reason": "I was ahead.",
     },
-    "POST /api/connections/oura": {"token": "oura-sandbox-one"},
+    "POST /api/connections/{provider}": {"token": "oura-sandbox-one"},
+    "PUT /api/connections/precedence": {"hrv": ["apple", "oura"], "rides": []},
     "POST /api/apple-health/upload": {"file": b"<HealthData/>"},
     "POST /api/rides/files": {"file": [b"<gpx/>", b"<gpx/>"]},
+    "POST /api/rides/upload": {"file": gpx_of(*(trkpt(second) for second in range(60)))},
 }
 # Their good answers need a password or a token; tests/accounts/test_api.py gives them one.
 NEEDS_MORE = {
@@ -170,11 +176,19 @@ def bearer(
     )
     drafts.drafted(tester, id=DRAFT)
     drafts.draft(tester, outcome="failed", failure="timeout", survey={"event_name": "Tour"})
+    # One import at a time: a second is taken only once the first is finished.
+    is_over = label == "POST /api/apple-health/upload"
     AppleHealthUpload.objects.create(
-        id=UPLOAD, user=tester, file_name="export.zip", stored_name="x.upload", size_bytes=10
+        id=UPLOAD,
+        user=tester,
+        file_name="export.zip",
+        stored_name="x.upload",
+        size_bytes=10,
+        status="done" if is_over else "waiting",
     )
-    for provider in (Source.STRAVA, Source.OURA):
-        factories.connection(tester, provider, refresh_token="sandbox-refresh")
+    factories.ride(tester, factories.TODAY, pk=RIDE, source=Source.FILE)
+    factories.connection(tester, Source.STRAVA, refresh_token="sandbox-refresh")
+    factories.connection(tester, Source.OURA)
     with time_machine.travel(factories.NOW):
         pair = tokens.issue(tester, RequestFactory().get("/"), timezone.now())
         yield f"Bearer {pair.access}"

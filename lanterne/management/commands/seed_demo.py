@@ -17,8 +17,9 @@ from accounts.models import Ftp, User
 from coach import mornings
 from coach.models import MissionRun
 from connections import apple_uploads, sync
-from connections.models import Connection, Source
-from connections.providers import oura
+from connections.models import Connection
+from connections.providers.oura import client as oura
+from connections.sources import Source
 from missions import lifecycle, progress
 from missions.models import Mission, StageType
 
