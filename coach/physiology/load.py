@@ -1,16 +1,16 @@
-"""The formulas behind a training load: power, heart rate, perceived exertion."""
+"""The formulas behind a training load: power, heart rate, perceived exertion.
+
+Normalized power itself is worked out where a recording is read: `connections.normalized_power`.
+"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from statistics import median
 from typing import Literal, TypeGuard
 
 Sex = Literal["male", "female"]
 
-WINDOW_S = 30
-FIT_INVALID_W = 65535
 # Banister's exponent. For an unknown sex the midpoint, which halves the largest possible error:
 # HRSS, where the exponent stands above and below the line, is then 1 to 2 % off near threshold.
 BANISTER_K: Mapping[Sex | None, float] = {"male": 1.92, "female": 1.67, None: 1.795}
@@ -33,42 +33,6 @@ class Athlete:
 def is_positive(value: float | None) -> TypeGuard[float]:
     """A measured quantity above zero: not missing, not NaN, not infinite."""
     return value is not None and 0 < value < math.inf
-
-
-def normalized_power(watts: Sequence[float | None]) -> float | None:
-    """Normalized power in W of a 1 Hz series, from 30 s means (Allen & Coggan).
-
-    0 W is coasting and counts; None is a dropout: up to 30 s are bridged, a longer one starts
-    the window afresh. None when no window of 30 recorded seconds fills.
-    """
-    fourth_powers = [
-        ((end - start) / WINDOW_S) ** 4
-        for stretch in _stretches(watts)
-        for start, end in _window_sums(stretch)
-    ]
-    if not fourth_powers:
-        return None
-    return math.sqrt(math.sqrt(sum(fourth_powers) / len(fourth_powers)))
-
-
-def _stretches(watts: Sequence[float | None]) -> Iterator[list[float]]:
-    stretch: list[float] = []
-    gap_s = 0
-    for sample in watts:
-        if sample is None or not 0 <= sample < FIT_INVALID_W:
-            gap_s += 1
-            continue
-        if gap_s > WINDOW_S:
-            yield stretch
-            stretch = []
-        gap_s = 0
-        stretch.append(sample)
-    yield stretch
-
-
-def _window_sums(stretch: list[float]) -> Iterator[tuple[float, float]]:
-    sums = list(accumulate(stretch, initial=0.0))
-    return zip(sums, sums[WINDOW_S:], strict=False)
 
 
 def intensity_factor(normalized_power_w: float | None, ftp_w: float | None) -> float | None:

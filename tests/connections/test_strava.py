@@ -9,12 +9,24 @@ import time_machine
 from django.conf import LazySettings
 from django.conf import settings as django_settings
 
-from connections.providers import strava
-from connections.providers.http import ProviderBusy, ProviderUnavailable, ReconnectNeeded
-from connections.providers.strava import StravaRide, Tokens
+from connections.providers.base import Tokens
+from connections.providers.http import (
+    MissingScope,
+    ProviderBusy,
+    ProviderRefuses,
+    ProviderUnavailable,
+    ReconnectNeeded,
+    TokenRefused,
+)
+from connections.providers.strava import client as strava
+from connections.providers.strava.asking import Access
+from connections.providers.strava.client import StravaRide
 from tests.conftest import StandIns
 from tests.connections.conftest import Asked, Provider, Reply, new_tokens
 from tests.factories import NOW
+
+# Each request is counted in the database.
+pytestmark = pytest.mark.django_db
 
 SWITCHED_OFF = "^Strava has switched this service's access off."
 ACTIVITY: dict[str, Any] = {
@@ -68,7 +80,7 @@ def fault(status: int, resource: str, field: str, code: str) -> Reply:
 
 
 def read(since: datetime = NOW) -> list[StravaRide]:
-    return list(strava.rides_since("access", since))
+    return list(strava.rides_since(Access("access"), since))
 
 
 def test_ride_from_an_activity_with_a_power_meter() -> None:
@@ -150,28 +162,28 @@ def test_pages_without_an_end_are_given_up(
         (fault(429, "Application", "rate limit", "exceeded"), ProviderBusy, "too many requests"),
         (
             fault(401, "Athlete", "access_token", "invalid"),
-            ReconnectNeeded,
+            TokenRefused,
             "^Strava no longer accepts our access. Connect Strava again.$",
         ),
         (
             fault(401, "AccessToken", "activity:read_permission", "missing"),
-            ReconnectNeeded,
+            MissingScope,
             "View data about your activities",
         ),
         (
             Reply(b"<html>unauthorized</html>", status=401),
-            ReconnectNeeded,
+            TokenRefused,
             "^Strava no longer accepts our access.",
         ),
-        (fault(403, "Application", "Status", "Inactive"), ProviderUnavailable, SWITCHED_OFF),
-        (Reply(b"[]", status=403), ProviderUnavailable, SWITCHED_OFF),
-        (Reply(status=500), ProviderUnavailable, "^Strava answered with error 500.$"),
-        (Reply(b'{"message": "hm"}'), ProviderUnavailable, "an answer we do not understand"),
-        (Reply(b'[{"id": 7}]'), ProviderUnavailable, "an answer we do not understand"),
+        (fault(403, "Application", "Status", "Inactive"), ProviderRefuses, SWITCHED_OFF),
+        (Reply(b"[]", status=403), ProviderRefuses, SWITCHED_OFF),
+        (Reply(status=500), ProviderUnavailable, "^Strava has trouble of its own just now.$"),
+        (Reply(b'{"message": "hm"}'), ProviderUnavailable, "an answer we could not read"),
+        (Reply(b'[{"id": 7}]'), ProviderUnavailable, "an answer we could not read"),
         (
             Reply(json.dumps([{**ACTIVITY, "start_date": "yesterday"}]).encode()),
             ProviderUnavailable,
-            "an answer we do not understand",
+            "an answer we could not read",
         ),
     ],
     ids=[
@@ -193,10 +205,10 @@ def test_rides_name_each_failure(
     ("mode", "error"),
     [
         ("rate_limited", ProviderBusy),
-        ("missing_scope", ReconnectNeeded),
-        ("inactive", ProviderUnavailable),
+        ("missing_scope", MissingScope),
+        ("inactive", ProviderRefuses),
         ("server_error", ProviderUnavailable),
-        ("token_revoked", ReconnectNeeded),
+        ("token_revoked", TokenRefused),
     ],
 )
 def test_each_failure_of_the_stand_in_is_named(
@@ -206,7 +218,7 @@ def test_each_failure_of_the_stand_in_is_named(
     stand_ins.mode("strava", mode)
 
     with pytest.raises(error) as caught:
-        list(strava.rides_since(token, NOW))
+        list(strava.rides_since(Access(token), NOW))
     assert type(caught.value) is error
 
 
@@ -215,7 +227,7 @@ def test_rides_since_a_day_are_those_the_stand_in_shows(stand_ins: StandIns) -> 
     token = new_tokens()["access_token"]
     since = NOW - timedelta(days=20)
 
-    rides = list(strava.rides_since(token, since))
+    rides = list(strava.rides_since(Access(token), since))
 
     rows = httpx2.get(
         f"{django_settings.STRAVA_API_URL}/athlete/activities",
@@ -229,15 +241,17 @@ def test_rides_since_a_day_are_those_the_stand_in_shows(stand_ins: StandIns) -> 
 
 def test_refresh_gives_a_new_pair_and_the_old_one_is_dead(stand_ins: StandIns) -> None:
     old = new_tokens()["refresh_token"]
+    httpx2.post(f"{django_settings.SITE_URL}/sandbox/strava/expire").raise_for_status()
 
     tokens = strava.refresh(old)
 
     assert tokens.refresh_token != old
+    assert tokens.expires_at is not None
     lasts = tokens.expires_at - datetime.now(UTC)
     assert timedelta(hours=5, minutes=59) < lasts <= timedelta(hours=6)
     with pytest.raises(ReconnectNeeded):
         strava.refresh(old)
-    assert strava.refresh(tokens.refresh_token).refresh_token != tokens.refresh_token
+    assert strava.refresh(tokens.refresh_token).refresh_token == tokens.refresh_token
 
 
 def test_refresh_asks_as_strava_documents(scripted: Provider) -> None:
@@ -268,18 +282,18 @@ def test_refresh_asks_as_strava_documents(scripted: Provider) -> None:
             ReconnectNeeded,
             "^Strava no longer accepts our access.",
         ),
-        (Reply(status=401), ReconnectNeeded, "^Strava no longer accepts our access."),
-        (fault(400, "Application", "client_id", "invalid"), ProviderUnavailable, SWITCHED_OFF),
-        (fault(401, "Application", "client_secret", "invalid"), ProviderUnavailable, SWITCHED_OFF),
+        (Reply(status=401), TokenRefused, "^Strava no longer accepts our access."),
+        (fault(400, "Application", "client_id", "invalid"), ProviderRefuses, SWITCHED_OFF),
+        (fault(401, "Application", "client_secret", "invalid"), ProviderRefuses, SWITCHED_OFF),
         (Reply(status=429), ProviderBusy, "too many requests"),
         (Reply(b"maintenance", status=400), ProviderUnavailable, "error 400"),
-        (Reply(status=502), ProviderUnavailable, "error 502"),
-        (Reply(b'{"access_token": "a"}'), ProviderUnavailable, "do not understand"),
-        (Reply(b'["a"]'), ProviderUnavailable, "do not understand"),
+        (Reply(status=502), ProviderUnavailable, "has trouble of its own"),
+        (Reply(b'{"access_token": "a"}'), ProviderUnavailable, "could not read"),
+        (Reply(b'["a"]'), ProviderUnavailable, "could not read"),
         (
             Reply(b'{"access_token": "a", "refresh_token": "r", "expires_at": 1e99}'),
             ProviderUnavailable,
-            "do not understand",
+            "could not read",
         ),
     ],
     ids=[
@@ -318,7 +332,7 @@ def test_revoke_ends_the_whole_grant(stand_ins: StandIns) -> None:
     strava.revoke(pair["refresh_token"])
 
     with pytest.raises(ReconnectNeeded):
-        list(strava.rides_since(pair["access_token"], NOW))
+        list(strava.rides_since(Access(pair["access_token"]), NOW))
     with pytest.raises(ReconnectNeeded):
         strava.refresh(pair["refresh_token"])
 
@@ -363,10 +377,10 @@ def test_revoke_is_done_when_the_token_is_dead(scripted: Provider, reply: Reply)
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
-        (Reply(status=500), ProviderUnavailable, "error 500"),
+        (Reply(status=500), ProviderUnavailable, "has trouble of its own"),
         (Reply(status=404), ProviderUnavailable, "error 404"),
         (Reply(status=429), ProviderBusy, "too many requests"),
-        (fault(401, "Application", "client_id", "invalid"), ProviderUnavailable, SWITCHED_OFF),
+        (fault(401, "Application", "client_id", "invalid"), ProviderRefuses, SWITCHED_OFF),
     ],
     ids=["500", "404", "rate limit", "unknown app"],
 )

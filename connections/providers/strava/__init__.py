@@ -1,0 +1,1 @@
+"""Strava: connecting through OAuth, its tokens, and its rides."""
