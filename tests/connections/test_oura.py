@@ -6,9 +6,14 @@ import pytest
 import time_machine
 from django.conf import LazySettings
 
-from connections.providers import oura
-from connections.providers.http import ProviderBusy, ProviderUnavailable, ReconnectNeeded
-from connections.providers.oura import OuraNight, OuraReadiness
+from connections.providers.http import (
+    ProviderBusy,
+    ProviderRefuses,
+    ProviderUnavailable,
+    TokenRefused,
+)
+from connections.providers.oura import client as oura
+from connections.providers.oura.client import OuraNight, OuraReadiness
 from sandbox.person.nights import night_of
 from tests.conftest import StandIns
 from tests.connections.conftest import Provider, Reply
@@ -153,15 +158,15 @@ def test_long_range_is_asked_for_in_spans_that_touch(scripted: Provider) -> None
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
-        (Reply(status=401), ReconnectNeeded, "^Oura does not accept the access token."),
-        (Reply(status=403), ProviderUnavailable, "the membership has ended or the token lacks"),
+        (Reply(status=401), TokenRefused, "^Oura does not accept our access."),
+        (Reply(status=403), ProviderRefuses, "the membership has ended or the token lacks"),
         (Reply(status=429), ProviderBusy, "too many requests"),
-        (Reply(status=426), ProviderUnavailable, "^Oura answered with error 426.$"),
-        (Reply(status=500), ProviderUnavailable, "^Oura answered with error 500.$"),
-        (Reply(b"[]"), ProviderUnavailable, "do not understand"),
-        (Reply(b'{"rows": []}'), ProviderUnavailable, "do not understand"),
-        (Reply(page({**NIGHT, "bedtime_end": None})), ProviderUnavailable, "do not understand"),
-        (Reply(page({**NIGHT, "day": "today"})), ProviderUnavailable, "do not understand"),
+        (Reply(status=426), ProviderUnavailable, r"^Oura did not take our request \(error 426\).$"),
+        (Reply(status=500), ProviderUnavailable, "^Oura has trouble of its own just now.$"),
+        (Reply(b"[]"), ProviderUnavailable, "could not read"),
+        (Reply(b'{"rows": []}'), ProviderUnavailable, "could not read"),
+        (Reply(page({**NIGHT, "bedtime_end": None})), ProviderUnavailable, "could not read"),
+        (Reply(page({**NIGHT, "day": "today"})), ProviderUnavailable, "could not read"),
     ],
     ids=["401", "403", "429", "426", "500", "a list", "no data", "no end", "an unreadable day"],
 )
@@ -183,22 +188,22 @@ def test_nights_name_each_failure(
 def test_readiness_of_another_shape_is_named(scripted: Provider, reply: Reply) -> None:
     scripted.answers(reply)
 
-    with pytest.raises(ProviderUnavailable, match="do not understand"):
+    with pytest.raises(ProviderUnavailable, match="could not read"):
         oura.readiness_between(TOKEN, TODAY, TODAY)
 
 
 def test_account_of_another_shape_is_named(scripted: Provider) -> None:
     scripted.answers(b'{"age": 41}')
 
-    with pytest.raises(ProviderUnavailable, match="do not understand"):
+    with pytest.raises(ProviderUnavailable, match="could not read"):
         oura.account_id(TOKEN)
 
 
 @pytest.mark.parametrize(
     ("mode", "error"),
     [
-        ("unauthorized", ReconnectNeeded),
-        ("membership", ProviderUnavailable),
+        ("unauthorized", TokenRefused),
+        ("membership", ProviderRefuses),
         ("rate_limited", ProviderBusy),
         ("server_error", ProviderUnavailable),
     ],
