@@ -1,22 +1,21 @@
 """Ride files' way: received to disk, read one after the other by one worker, kept, removed."""
 
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from celery import current_app
 from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts import privacy, purging
 from accounts.models import User
+from connections import incoming
 from connections.apple_uploads import NotAllowed
-from connections.models import Ride, RideFile, Source
+from connections.models import Ride, RideFile
 from connections.providers.ride_files import (
     NotARideFile,
     RecordedFile,
@@ -25,11 +24,10 @@ from connections.providers.ride_files import (
 )
 from connections.providers.ride_files.reader import too_large
 from connections.rows import keep_rides
+from connections.sources import Source
 
 READ = "connections.read_ride_files"
 SUFFIX = ".ride"
-# A file is here for a moment before its row is, while it is received.
-RECEIVING = timedelta(hours=1)
 # What came of a file is shown for a while; then its name is forgotten.
 TOLD_FOR = timedelta(days=7)
 DIGITS = 40
@@ -77,10 +75,6 @@ def publish_again(now: datetime) -> None:
         publish(user_id)
 
 
-def path_of(stored_name: str) -> Path:
-    return Path(settings.UPLOAD_DIR) / stored_name
-
-
 def read_waiting(user_id: int) -> None:
     """Read a tester's files that wait, one after the other."""
     while True:
@@ -105,13 +99,8 @@ def remove_files_of(user: User, now: datetime) -> None:
 
 
 def remove_leftovers(now: datetime) -> None:
-    """Files that nobody will read: of a deleted tester, or of a server that died receiving."""
     waiting = set(RideFile.objects.waiting().values_list("stored_name", flat=True))
-    for file in Path(settings.UPLOAD_DIR).glob(f"*{SUFFIX}"):
-        with suppress(FileNotFoundError):  # its worker has just finished
-            written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            if file.name not in waiting and now - written_at > RECEIVING:
-                file.unlink()
+    incoming.remove_leftovers(SUFFIX, waiting, now)
 
 
 def _stored(user: User, upload: File[bytes], now: datetime) -> RideFile:
@@ -123,16 +112,9 @@ def _stored(user: User, upload: File[bytes], now: datetime) -> RideFile:
     )
     if row.size_bytes > settings.RIDE_FILE_MAX_BYTES:
         return _refused(row, too_large(settings.RIDE_FILE_MAX_BYTES), now)
-    row.stored_name = f"{uuid.uuid4().hex}{SUFFIX}"
-    target = path_of(row.stored_name)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for chunk in upload.chunks():
-                out.write(chunk)
-    except OSError:
-        with suppress(OSError):
-            target.unlink()
+        row.stored_name = incoming.put(upload, SUFFIX)
+    except incoming.NoRoom:
         return _refused(row, NO_ROOM, now)
     return row
 
@@ -159,22 +141,40 @@ def _read(row: RideFile) -> None:
 def _recorded(row: RideFile) -> RecordedFile:
     if row.attempts > RideFile.MOST_ATTEMPTS:
         raise NotARideFile(BROKE_OFF)
-    return read_ride_file(
-        path_of(row.stored_name), most_bytes=settings.RIDE_FILE_MAX_BYTES, now=timezone.now()
-    )
+    # The row says since when it is tried: that is patience enough to fetch a file of this size.
+    with incoming.at_hand(row.stored_name, lambda: None) as path:
+        return read_ride_file(path, most_bytes=settings.RIDE_FILE_MAX_BYTES, now=timezone.now())
 
 
 def keep(user: User, recorded: RecordedFile) -> int:
     """Write the rides of a file; how many of them were new. One that is here stays as it is."""
     rides = list(_rows(user, recorded))
     with transaction.atomic():
-        if not privacy.is_allowed_for_now(user.pk):
-            raise NotAllowed(privacy.NOT_ALLOWED)
-        known = user.rides.filter(
-            source=Source.FILE, external_id__in=[ride.external_id for ride in rides]
-        ).count()
+        known = _known(user, rides).count()
         keep_rides(rides, is_newest=False)
     return len(rides) - known
+
+
+def keep_only(user: User, recorded: RecordedFile) -> tuple[Ride, bool]:
+    """Write the ride of a file that holds one: as it is stored, and whether it is new."""
+    (ride,) = _rows(user, recorded)
+    with transaction.atomic():
+        for known in _known(user, [ride]):
+            return known, False
+        ride.save(force_insert=True)
+    return ride, True
+
+
+def _known(user: User, rides: Sequence[Ride]) -> QuerySet[Ride]:
+    """Those that are here already, with nobody else writing until the end of the transaction.
+
+    Raises NotAllowed.
+    """
+    if not privacy.is_allowed_for_now(user.pk):
+        raise NotAllowed(privacy.NOT_ALLOWED)
+    return user.rides.filter(
+        source=Source.FILE, external_id__in=[ride.external_id for ride in rides]
+    )
 
 
 def _rows(user: User, recorded: RecordedFile) -> Iterator[Ride]:
@@ -195,6 +195,8 @@ def _row(user: User, ride: RecordedRide, external_id: str) -> Ride:
         duration_s=ride.moving_s,
         elapsed_s=ride.elapsed_s,
         distance_m=ride.distance_m,
+        climb_m=ride.climb_m,
+        energy_kj=ride.energy_kj,
         average_power_w=ride.average_power_w,
         np_w=ride.np_w,
         has_power_meter=ride.has_power_meter,
@@ -214,4 +216,4 @@ def _finish(row: RideFile, *, status: Status, **values: int | str) -> None:
 
 def _remove(row: RideFile) -> None:
     if row.stored_name:
-        path_of(row.stored_name).unlink(missing_ok=True)
+        incoming.remove(row.stored_name)

@@ -1,6 +1,7 @@
-"""The page that takes ride files, and tells what came of those that were sent last."""
+"""The page that takes ride files, tells what came of the last ones, and lists their rides."""
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -8,10 +9,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.models import User
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from connections import ride_files
+from connections import ride_files, rides
 from connections.apple_uploads import NotAllowed
 from connections.forms import RideFilesForm
 from connections.models import RideFile
+
+RIDES_A_PAGE = 20
+# Said once all files are read, for the list of rides to fetch itself again.
+READ = "ride-files-read"
 
 
 @login_required
@@ -35,11 +40,18 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_GET
 def state(request: HttpRequest) -> HttpResponse:
     """What came of the newest upload, asked for again while it is being read."""
-    return render(request, "connections/_ride_files.html", _sent_last(signed_in(request)))
+    told = _sent_last(signed_in(request))
+    response = render(request, "connections/_ride_files.html", told)
+    if not told["waiting"]:
+        response["HX-Trigger-After-Swap"] = READ
+    return response
 
 
 def _page(request: HttpRequest, form: RideFilesForm, *, status: int = 200) -> HttpResponse:
-    context = {"form": form, **_sent_last(signed_in(request))}
+    user = signed_in(request)
+    page = Paginator(rides.of_files(user), RIDES_A_PAGE).get_page(request.GET.get("page"))
+    lines = [rides.RideInWords(ride, user.units) for ride in page.object_list]
+    context = {"form": form, "page": page, "lines": lines, **_sent_last(user)}
     return render(request, "connections/ride_files.html", context, status=status)
 
 

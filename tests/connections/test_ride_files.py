@@ -17,10 +17,11 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts import privacy
 from accounts.models import User
 from coach import scored
-from connections import readings, retention, ride_files
+from connections import incoming, readings, retention, ride_files
 from connections.apple_uploads import NotAllowed
-from connections.models import Ride, RideFile, Source
+from connections.models import Ride, RideFile
 from connections.providers.ride_files import read_ride_file
+from connections.sources import Source
 from connections.tasks import purge, read_ride_files, sweep
 from tests import factories
 from tests.connections.recorded import (
@@ -161,7 +162,7 @@ def test_file_that_is_too_large_is_not_even_stored(tester: User, settings: LazyS
 
     assert (large.status, large.stored_name) == (Status.FAILED, "")
     assert large.error.startswith("It holds more than 1 MB")
-    assert files_left(settings) == [ride_files.path_of(small.stored_name)]
+    assert files_left(settings) == [incoming.path_of(small.stored_name)]
 
 
 def test_full_disk_is_told_for_the_file_it_stopped(
@@ -183,7 +184,7 @@ def test_file_is_stored_under_a_name_of_our_own(tester: User) -> None:
     (row,) = sent(tester, b"content", name="../../etc/my ride.fit")
 
     assert row.file_name == "my ride.fit"
-    path = ride_files.path_of(row.stored_name)
+    path = incoming.path_of(row.stored_name)
     assert (path.parent.stat().st_mode & 0o777, path.read_bytes()) == (0o700, b"content")
 
 
@@ -317,7 +318,7 @@ def test_file_that_kills_its_workers_is_given_up(tester: User, settings: LazySet
 
 def test_file_that_is_gone_is_told(tester: User) -> None:
     (row,) = sent(tester, fit_ride())
-    ride_files.path_of(row.stored_name).unlink()
+    incoming.path_of(row.stored_name).unlink()
 
     read_ride_files(tester.pk)
 
@@ -401,7 +402,7 @@ def test_leftovers_are_removed_and_what_waits_stays(tester: User, settings: Lazy
     assert orphan.exists()
     ride_files.remove_leftovers(written + timedelta(minutes=61))
 
-    assert files_left(settings) == sorted([ride_files.path_of(waiting.stored_name), others])
+    assert files_left(settings) == sorted([incoming.path_of(waiting.stored_name), others])
 
 
 def test_files_of_somebody_who_leaves_are_removed_and_no_other(
@@ -413,7 +414,7 @@ def test_files_of_somebody_who_leaves_are_removed_and_no_other(
     ride_files.remove_files_of(tester, timezone.now())
     ride_files.remove_files_of(tester, timezone.now())
 
-    assert files_left(settings) == [ride_files.path_of(theirs.stored_name)]
+    assert files_left(settings) == [incoming.path_of(theirs.stored_name)]
     assert list(RideFile.objects.all()) == [theirs]
 
 

@@ -100,9 +100,18 @@ def test_no_file_and_too_many_are_told_at_their_field(
     none, many = as_tester.post(FILES, {}), as_tester.post(FILES, {"file": [ride(), ride()]})
 
     assert told(none) == (400, "Choose at least one FIT, TCX or GPX file.")
-    assert told(many)[1].startswith("These are 2 files, and 1 are taken at once.")
+    assert told(many)[1].startswith("These are more than 1 files.")
     assert many.json()["errors"][0]["field"] == "file"
     assert not RideFile.objects.exists()
+
+
+@pytest.mark.parametrize("files", [51, 101, 150])
+def test_any_number_of_files_too_many_is_told_at_its_field(as_tester: Client, files: int) -> None:
+    answer = as_tester.post(FILES, {"file": [ride(content=b"x") for _ in range(files)]})
+
+    words = "These are more than 50 files. Send 50 of them, then the others."
+    assert told(answer) == (400, words)
+    assert answer.json()["errors"] == [{"field": "file", "message": words}]
 
 
 def test_upload_that_is_larger_than_all_files_may_be_is_not_even_read(

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from django.conf import LazySettings, settings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,8 +10,9 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts import privacy
 from accounts.models import User
-from connections import ride_files
+from connections import incoming, ride_files
 from connections.models import RideFile
+from tests.conftest import StandIns
 from tests.connections.recorded import fit_ride
 from tests.factories import NOW
 
@@ -120,8 +122,52 @@ def test_too_many_files_are_counted_and_none_is_taken(
     answer = as_tester.post(PAGE, {"file": [ride(), ride(), ride()]})
 
     assert answer.status_code == 400
-    assert "These are 3 files, and 2 are taken at once." in words_of(answer)
+    assert "These are more than 2 files. Send 2 of them, then the others." in words_of(answer)
     assert not RideFile.objects.exists()
+
+
+@pytest.mark.parametrize("files", [51, 99, 100, 101, 150])
+def test_any_number_of_files_too_many_is_told_on_the_page(as_tester: Client, files: int) -> None:
+    """Django itself would end a request of more than 100 in words of its own."""
+    answer = as_tester.post(PAGE, {"file": [ride(f"{n}.fit", b"x") for n in range(files)]})
+
+    assert answer.status_code == 400
+    assert "These are more than 50 files. Send 50 of them, then the others." in words_of(answer)
+    assert not RideFile.objects.exists()
+
+
+def test_as_many_files_as_are_taken_are_taken_whole(as_tester: Client, tester: User) -> None:
+    content = [bytes([number]) * 100_000 for number in range(50)]
+
+    answer = as_tester.post(
+        PAGE, {"file": [ride(f"{n}.fit", one) for n, one in enumerate(content)]}
+    )
+
+    assert answer.status_code == 302
+    rows = RideFile.objects.sent_last(tester)
+    assert [incoming.path_of(row.stored_name).read_bytes() for row in rows] == content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_browser_that_sends_too_many_files_gets_to_see_the_answer(
+    tester: User, stand_ins: StandIns
+) -> None:
+    """Over real HTTP, with more on its way than any buffer between the two holds."""
+    browser = Client()
+    browser.force_login(tester, backend=settings.AUTHENTICATION_BACKENDS[0])
+    token = browser.get("/settings").cookies["csrftoken"].value
+    files = [("file", (f"{n}.fit", bytes(100_000))) for n in range(150)]
+
+    answer = httpx2.post(
+        f"{settings.SITE_URL}{PAGE}",
+        data={"csrfmiddlewaretoken": token},
+        files=files,
+        cookies={name: one.value for name, one in browser.cookies.items()},
+        timeout=60,
+    )
+
+    assert answer.status_code == 400
+    assert "These are more than 50 files." in answer.text
 
 
 def test_empty_file_is_told_beside_the_others(as_tester: Client, tester: User) -> None:
@@ -212,6 +258,6 @@ def test_page_asks_the_database_the_same_for_any_number_of_files(
     for number in range(files):
         row(tester, f"{number}.fit", status=Status.DONE, rides=1, rides_new=1)
 
-    for path in (PAGE, STATE):
-        with django_assert_num_queries(3):
+    for path, queries in ((PAGE, 4), (STATE, 3)):
+        with django_assert_num_queries(queries):
             as_tester.get(path)

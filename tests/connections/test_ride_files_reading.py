@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from coach.physiology import load
 from connections.providers.ride_files import (
     NotARideFile,
     RecordedRide,
@@ -23,7 +22,6 @@ from connections.providers.ride_files import (
     tcx,
     xml_files,
 )
-from connections.providers.ride_files.normalized_power import normalized_power
 from tests.connections.recorded import (
     ACTIVITY,
     RECORD,
@@ -242,19 +240,6 @@ def test_laps_without_points_are_summed_up(read: Read) -> None:
 
     assert (ride.started_at, ride.moving_s, ride.distance_m) == (START, 1200, 8000)
     assert (ride.average_hr_bpm, ride.max_hr_bpm) == (130, 149)
-
-
-@given(
-    stretches=st.lists(
-        st.tuples(st.one_of(st.none(), st.integers(0, 1500)), st.integers(1, 70)), max_size=12
-    )
-)
-@hypothesis_settings(max_examples=100, deadline=None)
-def test_normalized_power_is_the_coachs_own(stretches: list[tuple[int | None, int]]) -> None:
-    """The formula stands twice, because sources may not import the coach: it stays one."""
-    watts = [power for power, length in stretches for _ in range(length)]
-
-    assert normalized_power(watts) == load.normalized_power(watts)
 
 
 # --- When ---

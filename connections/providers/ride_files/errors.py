@@ -2,6 +2,10 @@ class NotARideFile(Exception):
     """The file cannot be read as a ride; the message tells the tester why and what to do."""
 
 
+class TooLarge(NotARideFile):
+    """It may be a ride, but it holds more than may be read here."""
+
+
 KINDS = "Send the .fit, .tcx or .gpx file of the ride itself."
 DAMAGED = (
     "It is damaged: what is in it does not fit together. Copy it from the device again, or "

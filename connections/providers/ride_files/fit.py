@@ -12,14 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from connections.providers.ride_files.errors import CUT_OFF, DAMAGED, TOO_MUCH, NotARideFile
+from connections.providers.ride_files.errors import (
+    CUT_OFF,
+    DAMAGED,
+    TOO_MUCH,
+    NotARideFile,
+    TooLarge,
+)
 from connections.providers.ride_files.recording import MOST_POINTS, MOST_RIDES, Point, Told
 from connections.providers.ride_files.sports import sport_of
 
 # Seconds from 1970 to 1989-12-31, where the clock of FIT begins.
 EPOCH = 631_065_600
 MAGIC = b".FIT"
-# A week of seconds with 16 fields each; it bounds how long one file is read.
+# A week of seconds with 16 fields each; it bounds how long one file is read. About 300 000
+# fields take a second.
 MOST_FIELDS = 10_000_000
 QUARTER_HOUR_S = 900
 DAMAGE = (
@@ -77,6 +84,7 @@ class _Contents:
                 _number(message, "power"),
                 _number(message, "heart_rate"),
                 _number(message, "distance"),
+                _first_number(message, "enhanced_altitude", "altitude"),
             )
         )
 
@@ -99,6 +107,8 @@ class _Contents:
                 moving_s=_number(message, "total_timer_time"),
                 elapsed_s=elapsed_s,
                 distance_m=_number(message, "total_distance"),
+                climb_m=_number(message, "total_ascent"),
+                work_j=_number(message, "total_work"),
                 average_power_w=_number(message, "avg_power"),
                 max_power_w=_number(message, "max_power"),
                 average_hr_bpm=_number(message, "avg_heart_rate"),
@@ -124,9 +134,11 @@ class _Contents:
             self.offset = timedelta(seconds=quarters * QUARTER_HOUR_S)
 
 
-def recordings_in_fit(content: bytes) -> Iterator[tuple[Told, list[Point]]]:
-    """Each session with the points of its time; raises NotARideFile."""
-    contents = _contents_of(content)
+def recordings_in_fit(
+    content: bytes, most_fields: int | None = None
+) -> Iterator[tuple[Told, list[Point]]]:
+    """Each session with the points of its time; raises NotARideFile, and TooLarge of fields."""
+    contents = _contents_of(content, MOST_FIELDS if most_fields is None else most_fields)
     told = contents.sessions or [Told(sport=contents.sport or sport_of(""))]
     told = [replace(one, device=contents.device, offset=contents.offset) for one in told]
     if len(told) == 1 and not contents.transitions:
@@ -143,12 +155,12 @@ def recordings_in_fit(content: bytes) -> Iterator[tuple[Told, list[Point]]]:
         yield sessions[start], shares[start]
 
 
-def _contents_of(content: bytes) -> _Contents:
+def _contents_of(content: bytes, most_fields: int) -> _Contents:
     contents, fields = _Contents(), 0
     for message, size in _messages(content):
         fields += size
-        if fields > MOST_FIELDS:
-            raise NotARideFile(TOO_MUCH)
+        if fields > most_fields:
+            raise TooLarge(TOO_MUCH)
         if message is not None:
             contents.read(message)
     return contents
@@ -156,7 +168,7 @@ def _contents_of(content: bytes) -> _Contents:
 
 def _messages(content: bytes) -> Iterator[tuple[Any, int]]:
     """Each message of data, and None for what else a file has, with its number of fields."""
-    import fitdecode  # noqa: PLC0415  26 MB, for a worker alone
+    import fitdecode  # noqa: PLC0415  26 MB, for whoever reads one
 
     # Without a processor instants stay numbers, and nothing a file names is called.
     options = {
@@ -192,6 +204,11 @@ def _number(message: Any, name: str) -> float | None:
     value = message.get_value(name, fallback=None)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None
+
+
+def _first_number(message: Any, *names: str) -> float | None:
+    found = (_number(message, name) for name in names)
+    return next((value for value in found if value is not None), None)
 
 
 def _word(message: Any, name: str) -> str:

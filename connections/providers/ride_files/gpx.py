@@ -18,6 +18,7 @@ Place = tuple[float, float]
 @dataclass(slots=True)
 class _Track:
     kind: str = ""
+    climb_m: float | None = None
     points: list[Point] = field(default_factory=list)
     first_time: str = ""
     passed_m: float = 0.0
@@ -54,6 +55,8 @@ class Gpx:
             self._point[name] = text
         elif parent == "trk" and name == "type":
             self._tracks[-1].kind = text
+        elif parent == "TrackStatsExtension" and name == "Ascent":
+            self._tracks[-1].climb_m = number(text)
 
     def recordings(self) -> Iterator[tuple[Told, list[Point]]]:
         tracks = [track for track in self._tracks if track.points]
@@ -64,6 +67,7 @@ class Gpx:
         for track in recorded:
             told = Told(
                 sport=sport_of(track.kind),
+                climb_m=track.climb_m,
                 device=self._device,
                 offset=offset(track.first_time),
             )
@@ -87,6 +91,7 @@ class Gpx:
                 _first_number(values, POWER),
                 _first_number(values, HEART_RATE),
                 track.passed_m if self._place else None,
+                number(values.get("ele")),
             )
         )
 

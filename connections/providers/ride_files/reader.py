@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-from connections.providers.ride_files.errors import CUT_OFF, DAMAGED, KINDS, NO_TIME, NotARideFile
+from connections.providers.ride_files.errors import (
+    CUT_OFF,
+    DAMAGED,
+    KINDS,
+    NO_TIME,
+    NotARideFile,
+    TooLarge,
+)
 from connections.providers.ride_files.fit import is_fit, recordings_in_fit
 from connections.providers.ride_files.recording import Point, RecordedRide, Told, ride_of
 from connections.providers.ride_files.xml_files import recordings_in_xml
@@ -41,21 +48,33 @@ class RecordedFile:
 
 def read_ride_file(path: Path, *, most_bytes: int, now: datetime) -> RecordedFile:
     """Raises NotARideFile, and FileNotFoundError."""
-    content = _unpacked(path, most_bytes)
-    rides = tuple(ride_of(told, points, now) for told, points in _recordings(content))
+    with path.open("rb") as file:
+        return read_rides(file, most_bytes=most_bytes, now=now)
+
+
+def read_rides(
+    file: IO[bytes], *, most_bytes: int, now: datetime, most_fields: int | None = None
+) -> RecordedFile:
+    """The rides of an open file, read from its beginning; raises NotARideFile, TooLarge among them.
+
+    No more than `most_bytes` is unpacked. `most_fields` bounds how long a FIT file is read, which
+    is the slowest; None is what any worker may read.
+    """
+    content = _unpacked(file, most_bytes)
+    rides = tuple(ride_of(told, points, now) for told, points in _recordings(content, most_fields))
     if not rides:
         raise NotARideFile(NO_TIME)
     return RecordedFile(hashlib.sha256(content).hexdigest(), rides)
 
 
-def _unpacked(path: Path, most_bytes: int) -> bytes:
+def _unpacked(file: IO[bytes], most_bytes: int) -> bytes:
     """The content, of which no more is ever unpacked than may be read."""
-    with path.open("rb") as file:
-        is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        file.seek(0)
-        content = _inflated(file, most_bytes) if is_packed else file.read(most_bytes + 1)
+    file.seek(0)
+    is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file.seek(0)
+    content = _inflated(file, most_bytes) if is_packed else file.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise NotARideFile(too_large(most_bytes))
+        raise TooLarge(too_large(most_bytes))
     if is_packed and content.startswith(GZIP_MAGIC):
         raise NotARideFile(PACKED_TWICE)
     return content
@@ -68,7 +87,7 @@ def too_large(most_bytes: int) -> str:
     )
 
 
-def _inflated(file: BinaryIO, most_bytes: int) -> bytes:
+def _inflated(file: IO[bytes], most_bytes: int) -> bytes:
     try:
         with gzip.open(file, "rb") as packed:
             return packed.read(most_bytes + 1)
@@ -78,9 +97,9 @@ def _inflated(file: BinaryIO, most_bytes: int) -> bytes:
         raise NotARideFile(DAMAGED) from error
 
 
-def _recordings(content: bytes) -> Iterator[tuple[Told, list[Point]]]:
+def _recordings(content: bytes, most_fields: int | None) -> Iterator[tuple[Told, list[Point]]]:
     if is_fit(content):
-        return recordings_in_fit(content)
+        return recordings_in_fit(content, most_fields)
     # Some apps write blanks in front of the XML, which no parser takes.
     text = content.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):

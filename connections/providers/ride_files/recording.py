@@ -1,25 +1,26 @@
 """From what a file tells, point by point and as a whole, to one ride in numbers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
+from connections.normalized_power import normalized_power, per_second
+from connections.providers.ride_files.climb import climb_m
 from connections.providers.ride_files.errors import NO_TIME, NotARideFile
-from connections.providers.ride_files.normalized_power import normalized_power
 
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 # A device whose clock is ahead, or set to the wrong zone.
 MOST_AHEAD = timedelta(days=1)
 LONGEST = timedelta(days=7)
-# Devices that save memory leave out seconds in which little changes; they go on for no longer.
-HELD_S = 10
 PAUSE_S = 30
 SLOWEST_M_S = 0.5
 FASTEST_M_S = 40.0
 MOST_W = 3000
+# In the mean of a whole ride, lifts included; who climbs by bike alone stays below 0.6 m/s.
+STEEPEST_M_S = 2.0
 # A week of seconds; what a file may hold is bounded while it is read.
 MOST_POINTS = 600_000
 MOST_RIDES = 1_000
@@ -49,17 +50,23 @@ class Point(NamedTuple):
     power_w: float | None = None
     hr_bpm: float | None = None
     distance_m: float | None = None
+    altitude_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a file says of a ride as a whole. `moving_s` is how long its timer ran."""
+    """What a file says of a ride as a whole. `moving_s` is how long its timer ran.
+
+    `climb_m` is the device's own ascent, `work_j` the mechanical work it summed up.
+    """
 
     sport: str
     started_at: float | None = None
     moving_s: float | None = None
     elapsed_s: float | None = None
     distance_m: float | None = None
+    climb_m: float | None = None
+    work_j: float | None = None
     average_power_w: float | None = None
     max_power_w: float | None = None
     average_hr_bpm: float | None = None
@@ -70,9 +77,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRide:
-    """One ride, in SI units; None where the file says nothing.
+    """One ride, in SI units and kJ; None where the file says nothing.
 
-    `started_at` is in the zone that the file tells, else in UTC.
+    `started_at` is in the zone that the file tells, else in UTC. `energy_kj` is the mechanical work
+    at the pedals, as Strava's `kilojoules` are, not what the body burns for it.
     """
 
     sport: str
@@ -80,6 +88,8 @@ class RecordedRide:
     moving_s: int
     elapsed_s: int
     distance_m: float | None
+    climb_m: float | None
+    energy_kj: float | None
     average_power_w: float | None
     max_power_w: float | None
     np_w: float | None
@@ -97,8 +107,8 @@ def ride_of(told: Told, points: Iterable[Point], now: datetime) -> RecordedRide:
     """Raises NotARideFile when nothing says when it was, or what it says cannot be."""
     points = list(points)
     start, timed, elapsed_s = _span(told, points, now)
-    watts = _per_second(timed, lambda point: _within(point.power_w, 0, MOST_W))
-    beats = _per_second(timed, lambda point: _within(point.hr_bpm, LEAST_BPM, MOST_BPM))
+    watts = per_second((one.at, _within(one.power_w, 0, MOST_W)) for one in timed)
+    beats = per_second((one.at, _within(one.hr_bpm, LEAST_BPM, MOST_BPM)) for one in timed)
     average_power, max_power = _mean_and_most(
         watts,
         _within(told.average_power_w, 0, MOST_W),
@@ -115,6 +125,8 @@ def ride_of(told: Told, points: Iterable[Point], now: datetime) -> RecordedRide:
         moving_s=round(_moving_s(told, timed, elapsed_s)),
         elapsed_s=round(elapsed_s),
         distance_m=_distance_m(told, timed, elapsed_s),
+        climb_m=_climb_m(told, timed, elapsed_s),
+        energy_kj=_energy_kj(told, watts, elapsed_s),
         average_power_w=average_power,
         max_power_w=max_power,
         np_w=normalized_power(watts),
@@ -147,23 +159,6 @@ def _span(
     if elapsed_s < 1:
         raise NotARideFile(NO_LENGTH)
     return start, timed, elapsed_s
-
-
-def _per_second(
-    points: Sequence[Point], value_of: Callable[[Point], float | None]
-) -> list[float | None]:
-    """One value a second from the first point to the last; None where none was recorded."""
-    series: list[float | None] = []
-    first = int(points[0].at) if points else 0
-    for point in points:
-        value, missing = value_of(point), int(point.at) - first - len(series)
-        if missing < 0:  # a second point of the same second
-            series[-1] = series[-1] if value is None else value
-            continue
-        held = series[-1] if series and missing < HELD_S else None
-        series.extend([held] * missing)
-        series.append(value)
-    return series
 
 
 def _mean_and_most(
@@ -201,6 +196,21 @@ def _distance_m(told: Told, points: Sequence[Point], elapsed_s: float) -> float 
         passed = [point.distance_m for point in points if point.distance_m is not None]
         told_m = max(passed) - min(passed) if passed else None
     return told_m if told_m and told_m <= FASTEST_M_S * elapsed_s else None
+
+
+def _climb_m(told: Told, points: Sequence[Point], elapsed_s: float) -> float | None:
+    """The device's own where there is one: it knows its altimeter better than its points do."""
+    risen_m = _positive(told.climb_m)
+    if risen_m is None:
+        risen_m = climb_m((point.at, point.altitude_m) for point in points)
+    return _within(risen_m, 0, STEEPEST_M_S * elapsed_s)
+
+
+def _energy_kj(told: Told, watts: Sequence[float | None], elapsed_s: float) -> float | None:
+    """A watt for a second is a joule. None also for 0 kJ: then no meter worked."""
+    recorded = [power for power in watts if power is not None]
+    work_j = _positive(sum(recorded) if recorded else told.work_j)
+    return work_j / 1000 if work_j and work_j <= MOST_W * elapsed_s else None
 
 
 def _within(value: float | None, least: float, most: float) -> float | None:

@@ -84,6 +84,7 @@ class Tcx:
                 number(values.get("Watts")),
                 number(values.get("HeartRate")),
                 number(values.get("DistanceMeters")),
+                number(values.get("AltitudeMeters")),
             )
         )
 
