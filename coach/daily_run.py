@@ -9,7 +9,7 @@ from coach import claims, conversation, observe, prompts, record
 from coach.models import Incident, MissionRun
 from coach.scored import settle_stages
 from coach.situation import Situation
-from connections import readings, sync
+from connections import policy, readings, refresh
 from missions import lifecycle
 from missions.models import Mission
 
@@ -70,16 +70,23 @@ def require_consent(owner_id: int) -> None:
 
 
 def situation_for(claim: claims.Claim[MissionRun]) -> Situation:
-    """What is known this morning: read once, then kept, so that a later attempt asks the same."""
+    """What is known this morning: read once, then kept, so that a later attempt asks the same.
+
+    Unless a source was shut out since: then nothing of what was asked before comes up again.
+    """
     run, mission = claim.row, claim.row.mission
     if run.situation is not None:
-        return Situation.model_validate(run.situation)
+        kept = Situation.model_validate(run.situation)
+        if policy.kept_from_coach(mission.owner).keys() <= set(kept.kept_back):
+            return kept
+        conversation.forget(claim)
     lifecycle.keep_time(mission, local_date=run.local_date, now=timezone.now())
     for connection in mission.owner.connections.working():
         claim.renew(timezone.now())
-        sync.sync(connection, timezone.now())
-    read = readings.gather(mission.owner, run.local_date)
-    settle_stages(mission, read, local_date=run.local_date, now=timezone.now())
+        refresh.bring_up_to_date(connection, timezone.now())
+    everything = readings.gather_all(mission.owner, run.local_date)
+    settle_stages(mission, everything, local_date=run.local_date, now=timezone.now())
+    read = readings.for_coach(everything, mission.owner)
     situation = observe.draw_up(mission, read, local_date=run.local_date, now=timezone.now())
     claim.write(situation=situation.model_dump(mode="json"))
     return situation

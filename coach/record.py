@@ -16,6 +16,8 @@ from coach import brief
 from coach.claims import Claim
 from coach.models import Asked, Incident, MissionDraft, MissionRun, ModelCall, Reflection
 from coach.replies import Decision
+from coach.situation import Situation
+from connections import news
 from notifications import mail, outbox
 from notifications.models import Notification
 
@@ -42,8 +44,25 @@ def decided(claim: Claim[MissionRun], decision: Decision) -> None:
             decision=decision.model_dump(mode="json"),
             summary=brief.headline(decision),
         )
+        _mark_told(run)
         _mail_tester(run, Notification.Kind.BRIEF, "brief")
         _keep_artifacts_later(run)
+
+
+def _mark_told(run: MissionRun) -> None:
+    """In the transaction that writes the brief: a run that fails has told nobody anything."""
+    if run.situation is None:
+        return
+    situation = Situation.model_validate(run.situation)
+    for one in situation.sources:
+        if one.problem and one.is_news:
+            news.mark_told(
+                run.mission.owner,
+                one.source,
+                one.problem,
+                as_of=situation.drawn_up_at,
+                now=timezone.now(),
+            )
 
 
 def failed(claim: Claim[MissionRun], kind: str, detail: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q
 
 from coach.scored import settle_stages
-from connections import readings, sync
+from connections import readings, refresh
 from missions import progress, schedule
 from missions.models import Mission, Stage
 
@@ -44,9 +44,9 @@ def unsettled(now: datetime) -> list[Mission]:
 def settle(mission: Mission, now: datetime) -> None:
     """Read the sources once more, at most once an hour, and write the outcomes they tell."""
     Mission.objects.filter(pk=mission.pk).update(results_read_at=now)
-    for connection in mission.owner.connections.all():
+    for connection in mission.owner.connections.working():
         if not connection.attempts.filter(started_at__gt=now - BETWEEN_READINGS).exists():
-            sync.sync(connection, now)
+            refresh.bring_up_to_date(connection, now)
     local_date = mission.local_date(now)
-    gathered = readings.gather(mission.owner, local_date)
+    gathered = readings.gather_all(mission.owner, local_date)
     settle_stages(mission, gathered, local_date=local_date, now=now)

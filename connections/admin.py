@@ -1,24 +1,133 @@
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.admin import Record
-from connections.models import AppleHealthUpload, Connection, SyncAttempt
+from connections import refresh, sync
+from connections.models import (
+    AppleHealthUpload,
+    Connection,
+    FailureTally,
+    ProviderEvent,
+    PushSubscription,
+    RateBudget,
+    RideFile,
+    SyncAttempt,
+)
 
 
 @admin.register(Connection)
 class ConnectionAdmin(Record):
-    list_display = ["user", "provider", "state", "last_success_at", "last_error"]
-    list_select_related = ["user"]
-    list_filter = ["provider", "state"]
-    search_fields = ["user__email"]
+    list_display = [
+        "user",
+        "provider",
+        "state",
+        "failing_since",
+        "reason",
+        "last_success_at",
+        "next_read_at",
+    ]
+    list_filter = ["provider", "state", ("failing_since", admin.EmptyFieldListFilter)]
     exclude = ["access_token", "refresh_token"]
+    actions = ["read_now"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        rows: QuerySet[Connection] = Connection.objects.with_last_reason()
+        return rows
+
+    @admin.display(ordering="last_reason")
+    def reason(self, connection: Any) -> str:
+        return connection.last_reason or ""
+
+    @admin.action(description="Read now", permissions=["read"])
+    def read_now(self, request: HttpRequest, chosen: QuerySet[Connection]) -> None:
+        asked = sum(_is_asked(connection) for connection in chosen)
+        self.message_user(request, f"{asked} of {len(chosen)} chosen are being read.")
+
+    def has_read_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("connections.change_connection")
+
+
+class FailureReasons(admin.AllValuesFieldListFilter):
+    """Without a link for the attempts that have none: its words would be empty."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.lookup_choices = self.lookup_choices.exclude(reason="")
 
 
 @admin.register(SyncAttempt)
 class SyncAttemptAdmin(Record):
-    list_display = ["started_at", "connection", "is_success", "rides", "nights", "error"]
-    list_select_related = ["connection"]
+    list_display = [
+        "started_at",
+        "tester",
+        "source",
+        "is_success",
+        "reason",
+        "took",
+        "rides",
+        "nights",
+        "samples",
+        "error",
+    ]
+    list_select_related = ["connection__user"]
     search_fields = ["connection__user__email"]
-    list_filter = ["is_success", "connection__provider"]
+    list_filter = ["is_success", "connection__provider", ("reason", FailureReasons)]
+
+    @admin.display(ordering="connection__user__email")
+    def tester(self, attempt: SyncAttempt) -> str:
+        return attempt.connection.user.email
+
+    @admin.display(ordering="connection__provider")
+    def source(self, attempt: SyncAttempt) -> str:
+        return attempt.connection.get_provider_display()
+
+
+@admin.register(FailureTally)
+class FailureTallyAdmin(Record):
+    list_display = ["source", "reason", "count"]
+    list_select_related = []
+    list_filter = ["source"]
+    search_fields = ["reason"]
+
+
+@admin.register(RateBudget)
+class RateBudgetAdmin(Record):
+    list_display = [
+        "source",
+        "quarter_started_at",
+        "quarter_used",
+        "quarter_limit",
+        "day",
+        "day_used",
+        "day_limit",
+    ]
+    list_select_related = []
+    search_fields = ["source"]
+
+
+@admin.register(PushSubscription)
+class PushSubscriptionAdmin(Record):
+    list_display = ["source", "external_id", "created_at"]
+    list_select_related = []
+    search_fields = ["source"]
+
+
+@admin.register(ProviderEvent)
+class ProviderEventAdmin(Record):
+    list_display = [
+        "received_at",
+        "connection",
+        "aspect",
+        "object_id",
+        "happened_at",
+        "handled_at",
+    ]
+    list_select_related = ["connection"]
+    list_filter = ["aspect", "connection__provider"]
+    search_fields = ["object_id", "connection__user__email"]
 
 
 @admin.register(AppleHealthUpload)
@@ -26,3 +135,20 @@ class AppleHealthUploadAdmin(Record):
     list_display = ["uploaded_at", "user", "file_name", "status", "days", "attempts", "error"]
     list_select_related = ["user"]
     list_filter = ["status"]
+
+
+@admin.register(RideFile)
+class RideFileAdmin(Record):
+    list_display = ["uploaded_at", "user", "file_name", "status", "rides", "attempts", "error"]
+    list_filter = ["status"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+
+
+def _is_asked(connection: Connection) -> bool:
+    """Not those that wait for their tester: to connect anew, or to allow it."""
+    try:
+        refresh.read_now(connection)
+    except (refresh.NeedsTester, sync.NotAllowed):
+        return False
+    return True

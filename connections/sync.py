@@ -1,105 +1,196 @@
 """Reading one connection: a fresh token, the new rows, and a record of how it went."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from celery import current_app
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import privacy
-from connections import retention
-from connections.models import Connection, DailySample, Night, Ride, Source, SyncAttempt
-from connections.providers import oura, strava
-from connections.providers.http import ProviderError, ReconnectNeeded
+from connections import registry, retention, slots, tallies
+from connections.models import Connection, Ride, SyncAttempt
+from connections.providers.base import Told, Visit
+from connections.providers.http import (
+    UNREADABLE,
+    ProviderBusy,
+    ProviderError,
+    ProviderRefuses,
+    ProviderUnavailable,
+    ReconnectNeeded,
+    TokenRefused,
+)
 from connections.rows import keep_nights, keep_rides, keep_samples
 
-# CTL forgets half a year: with less history it would be wrong without looking wrong.
-BACKFILL = timedelta(days=180)
-# Late uploads and edits arrive under old dates.
-OVERLAP = timedelta(days=7)
+logger = logging.getLogger(__name__)
+
+SYNC = "connections.sync"
+# Longer than a whole history takes; a worker that was killed keeps others away so long.
+READING_LEASE = timedelta(minutes=5)
+# What the tester has to hear of even while they know that the source fails.
+TOLD_ANEW = (ReconnectNeeded.reason, ProviderRefuses.reason)
+Answer = TypeVar("Answer")
 
 
 class NotAllowed(ProviderError):
     """The tester has not given consent, or has withdrawn it."""
 
+    reason = "not_allowed"
 
-def request(connection: Connection) -> None:
-    """Have a worker read this connection once the current transaction is committed."""
-    Connection.objects.filter(pk=connection.pk).update(asked_at=timezone.now())
+
+class BeingRead(Exception):
+    """Another worker is reading this connection right now."""
+
+
+def request(connection: Connection, *, is_urgent: bool = False) -> None:
+    """Have a worker read this connection once the current transaction is committed.
+
+    is_urgent: its tester waits for it. A message that gets lost is sent again by the sweep.
+    """
+    now = timezone.now()
+    asked = Connection.objects.filter(pk=connection.pk)
+    asked.update(asked_at=now)
+    asked.working().update(next_read_at=now + slots.LEASE)
+    options = {"is_urgent": True} if is_urgent else {}
     # No functools.partial: Django trips over its missing name when the broker is away.
     transaction.on_commit(
-        lambda: current_app.send_task("connections.sync", args=[connection.pk]), robust=True
+        lambda: current_app.send_task(SYNC, args=[connection.pk], kwargs=options), robust=True
     )
 
 
-def sync(connection: Connection, now: datetime) -> SyncAttempt:
-    """Read what is new; a failure of the provider is recorded and told, never raised."""
+def sync(
+    connection: Connection, now: datetime, *, is_urgent: bool = False, is_whole: bool = False
+) -> SyncAttempt:
+    """Read what is new; a failure of the provider is recorded and told, never raised.
+
+    is_urgent: somebody waits for it; is_whole: the whole history is wanted. Raises BeingRead.
+    """
     attempt = SyncAttempt(connection=connection, started_at=now)
-    since, is_whole = _window(connection, now)
-    try:
-        with _still_connected(connection):
-            attempt.save()
-        read = READERS[Source(connection.provider)]
-        read(connection, attempt, since, now)
-    except ProviderError as error:
-        _record_failure(connection, attempt, error)
-    else:
-        _record_success(attempt, is_whole)
+    since, is_whole = _window(connection, now, is_whole)
+    with alone(connection, now):
+        try:
+            with _still_connected(connection):
+                attempt.save()
+            visit, told = _told(connection, since, now, is_urgent)
+            _keep(attempt, told, visit)
+        except ProviderError as error:
+            _record_failure(connection, attempt, error)
+        else:
+            _record_success(attempt, told, is_whole)
+    _log(attempt)
     return attempt
 
 
-def read_strava(
-    connection: Connection, attempt: SyncAttempt, since: datetime, now: datetime
-) -> None:
-    token = fresh_token(connection, now)
-    rides = [_ride_row(connection, ride, now) for ride in strava.rides_since(token, since)]
-    with _still_connected(connection):
-        keep_rides(rides)
-        retention.forget_rides_gone(connection, since, now)
-    attempt.rides = len(rides)
-
-
-def read_oura(connection: Connection, attempt: SyncAttempt, since: datetime, now: datetime) -> None:
-    first = connection.user.local_date(since)
-    last = connection.user.local_date(now)
-    nights = [
-        _night_row(connection, night, now)
-        for night in oura.nights_between(connection.access_token, first, last)
-    ]
-    samples = [
-        sample
-        for day in oura.readiness_between(connection.access_token, first, last)
-        for sample in _readiness_rows(connection, day, now)
-    ]
-    with _still_connected(connection):
-        keep_nights(nights)
-        keep_samples(samples)
-    attempt.nights = len(nights)
-
-
-READERS = {Source.STRAVA: read_strava, Source.OURA: read_oura}
-
-
-def fresh_token(connection: Connection, now: datetime) -> str:
-    """An access token that lasts the next minutes.
+def fresh_token(connection: Connection, now: datetime, *, refused: str = "") -> str:
+    """An access token that lasts the next minutes, and is not the one the provider has refused.
 
     The row stays locked over the refresh: a refresh token works once, so a second worker must
-    wait and find the new pair. Durable, so that the pair is stored before it is used.
+    wait and find the new pair. Durable, so that the pair is stored before it is used. Rows that
+    point to it, such as events, can be added meanwhile.
     """
     with transaction.atomic(durable=True):
-        locked = Connection.objects.select_for_update().filter(pk=connection.pk).first()
+        rows = Connection.objects.select_for_update(no_key=True)
+        locked = rows.filter(pk=connection.pk).first()
         if locked is None:
             raise _not_connected(connection)
-        if locked.is_token_stale(now):
-            tokens = strava.refresh(locked.refresh_token)
+        if locked.is_token_stale(now) or locked.access_token == refused:
+            tokens = registry.api_of(locked.provider).refresh(locked.refresh_token)
             locked.access_token = tokens.access_token
             locked.refresh_token = tokens.refresh_token
             locked.expires_at = tokens.expires_at
             locked.save(update_fields=["access_token", "refresh_token", "expires_at"])
     return locked.access_token
+
+
+def with_access(
+    connection: Connection,
+    ask: Callable[[Visit], Answer],
+    *,
+    since: datetime,
+    now: datetime,
+    is_urgent: bool = False,
+) -> Answer:
+    """A token can be refused before its time: with a new one it is tried once more.
+
+    Raises what `ask` raises, and ProviderError when there is no access to be had.
+    """
+    visit = Visit(
+        user=connection.user,
+        access_token=fresh_token(connection, now),
+        scopes=connection.granted_scopes,
+        since=since,
+        now=now,
+        is_urgent=is_urgent,
+    )
+    try:
+        return ask(visit)
+    except TokenRefused:
+        if not connection.refresh_token:
+            raise
+    refused = visit.access_token
+    return ask(replace(visit, access_token=fresh_token(connection, now, refused=refused)))
+
+
+def keep_one(connection: Connection, external_id: str, ride: Ride | None) -> None:
+    """A ride as its source told it just now; None: it is gone there, so it goes here too."""
+    with _still_connected(connection), _storable(connection):
+        if ride is not None:
+            keep_rides([ride])
+        else:
+            connection.user.rides.filter(
+                source=connection.provider, external_id=external_id
+            ).delete()
+
+
+def _told(
+    connection: Connection, since: datetime, now: datetime, is_urgent: bool
+) -> tuple[Visit, Told]:
+    provider = registry.api_of(connection.provider)
+
+    def read(visit: Visit) -> tuple[Visit, Told]:
+        return visit, provider.read(visit)
+
+    return with_access(connection, read, since=since, now=now, is_urgent=is_urgent)
+
+
+def _keep(attempt: SyncAttempt, told: Told, visit: Visit) -> None:
+    connection = attempt.connection
+    with _still_connected(connection), _storable(connection):
+        attempt.rides = keep_rides(told.rides)
+        attempt.nights = keep_nights(told.nights)
+        attempt.samples = keep_samples(told.samples)
+        if registry.api_of(connection.provider).tells_of_deletions:
+            retention.forget_rides_gone(connection, visit.since, visit.now)
+        retention.forget_samples_gone(connection, told.whole_kinds, visit)
+
+
+@contextmanager
+def _storable(connection: Connection) -> Iterator[None]:
+    """An answer whose values no column takes is one we could not read, and is not quoted."""
+    try:
+        yield
+    except (DataError, IntegrityError, TypeError, ValueError):
+        # The database's own words hold the whole row.
+        words = UNREADABLE.format(provider=connection.get_provider_display())
+        raise ProviderUnavailable(words) from None
+
+
+@contextmanager
+def alone(connection: Connection, now: datetime) -> Iterator[None]:
+    """Of two workers that would read the same, one does; the other gets BeingRead."""
+    until = now + READING_LEASE
+    mine = Connection.objects.filter(pk=connection.pk)
+    is_held = not mine.free(now).update(reading_until=until) and mine.exists()
+    if is_held:
+        raise BeingRead
+    try:
+        yield
+    finally:
+        mine.filter(reading_until=until).update(reading_until=None)
 
 
 @contextmanager
@@ -120,32 +211,65 @@ def _not_connected(connection: Connection) -> ReconnectNeeded:
     return ReconnectNeeded(f"{connection.get_provider_display()} is not connected any more.")
 
 
-def _window(connection: Connection, now: datetime) -> tuple[datetime, bool]:
+def _window(connection: Connection, now: datetime, is_whole: bool) -> tuple[datetime, bool]:
     """From when on to read, and whether that is the whole history."""
-    if connection.last_success_at is None or retention.is_history_stale(connection, now):
-        return now - BACKFILL, True
-    return connection.last_success_at - OVERLAP, False
+    provider = registry.api_of(connection.provider)
+    is_stale = retention.is_history_stale(connection, now)
+    if is_whole or connection.last_success_at is None or is_stale:
+        return now - provider.backfill, True
+    return connection.last_success_at - provider.overlap, False
 
 
-def _record_success(attempt: SyncAttempt, is_whole: bool) -> None:
+def _record_success(attempt: SyncAttempt, told: Told, is_whole: bool) -> None:
     attempt.is_success = True
+    if told.left_out:
+        attempt.error, attempt.reason = told.left_out[:300], SyncAttempt.INCOMPLETE
+        tallies.count(attempt.connection.provider, attempt.reason)
+    started_at = attempt.started_at
     _record(
         attempt,
-        **({"history_read_at": attempt.started_at} if is_whole else {}),
+        **({"history_read_at": started_at} if is_whole else {}),
+        next_read_at=slots.after_success(attempt.connection_id, started_at, told.again_in),
         state=Connection.State.OK,
-        last_success_at=attempt.started_at,
+        last_success_at=started_at,
         last_error="",
+        failing_since=None,
+        told_at=None,
+        waits_for=told.waits_for,
     )
 
 
 def _record_failure(connection: Connection, attempt: SyncAttempt, error: ProviderError) -> None:
-    attempt.error = str(error)
+    attempt.error, attempt.reason = str(error), error.reason
+    tallies.count(connection.provider, error.reason)
+    if isinstance(error, ProviderBusy):  # to wait its turn is no failure of the connection
+        next_read_at = slots.after_busy(connection.pk, attempt.started_at, error.retry_at)
+        _record(attempt, next_read_at=next_read_at)
+        return
+    changes = _after_failure(connection, attempt, error)
     if isinstance(error, ReconnectNeeded):
-        _record(attempt, state=Connection.State.BROKEN, last_error=attempt.error)
+        changes["next_read_at"] = None
+        _record(attempt, **changes, state=Connection.State.BROKEN, last_error=attempt.error)
     elif connection.state == Connection.State.BROKEN:
         _record(attempt, state=Connection.State.BROKEN)  # what the tester must do stays said
     else:
-        _record(attempt, last_error=attempt.error)
+        _record(attempt, **changes, last_error=attempt.error)
+
+
+def _after_failure(
+    connection: Connection, attempt: SyncAttempt, error: ProviderError
+) -> dict[str, Any]:
+    """When to try again, since when it fails, and whether that is to be told once more."""
+    started_at = attempt.started_at
+    failing_since = connection.failing_since or started_at
+    changes: dict[str, Any] = {
+        "failing_since": failing_since,
+        "next_read_at": slots.after_failure(failing_since, started_at),
+    }
+    earlier = connection.attempts.filter(started_at__gte=failing_since).exclude(pk=attempt.pk)
+    if error.reason in TOLD_ANEW and not earlier.filter(reason=error.reason).exists():
+        changes["told_at"] = None
+    return changes
 
 
 def _record(attempt: SyncAttempt, **changes: Any) -> None:
@@ -156,6 +280,8 @@ def _record(attempt: SyncAttempt, **changes: Any) -> None:
         is_success=attempt.is_success,
         rides=attempt.rides,
         nights=attempt.nights,
+        samples=attempt.samples,
+        reason=attempt.reason,
         error=attempt.error,
     )
     same_consent = Connection.objects.filter(
@@ -164,67 +290,14 @@ def _record(attempt: SyncAttempt, **changes: Any) -> None:
     same_consent.update(asked_at=None, **changes)
 
 
-def _ride_row(connection: Connection, ride: strava.StravaRide, now: datetime) -> Ride:
-    return Ride(
-        user=connection.user,
-        source=Source.STRAVA,
-        external_id=ride.external_id,
-        started_at=ride.started_at,
-        local_date=connection.user.local_date(ride.started_at),
-        name=ride.name[:200],
-        sport=ride.sport[:40],
-        duration_s=ride.moving_s,
-        elapsed_s=ride.elapsed_s,
-        distance_m=ride.distance_m,
-        climb_m=ride.climb_m,
-        energy_kj=ride.energy_kj,
-        average_power_w=ride.average_power_w,
-        np_w=ride.np_w,
-        has_power_meter=ride.has_power_meter,
-        average_hr_bpm=ride.average_hr_bpm,
-        max_hr_bpm=ride.max_hr_bpm,
-        suffer_score=ride.suffer_score,
-        read_at=now,
+def _log(attempt: SyncAttempt) -> None:
+    logger.info(
+        "read %s, connection %s: %s, %d rides, %d nights, %d samples, %d ms",
+        attempt.connection.provider,
+        attempt.connection_id,
+        attempt.reason or "ok",
+        attempt.rides,
+        attempt.nights,
+        attempt.samples,
+        (attempt.took or timedelta()) / timedelta(milliseconds=1),
     )
-
-
-def _night_row(connection: Connection, night: oura.OuraNight, now: datetime) -> Night:
-    return Night(
-        user=connection.user,
-        source=Source.OURA,
-        local_date=night.local_date,
-        started_at=night.started_at,
-        ended_at=night.ended_at,
-        asleep_s=night.asleep_s,
-        deep_s=night.deep_s,
-        rem_s=night.rem_s,
-        awake_s=night.awake_s,
-        hrv_ms=night.hrv_ms,
-        hrv_kind=Night.HrvKind.RMSSD if night.hrv_ms is not None else "",
-        resting_hr_bpm=night.lowest_hr_bpm,
-        read_at=now,
-    )
-
-
-def _readiness_rows(
-    connection: Connection, day: oura.OuraReadiness, now: datetime
-) -> list[DailySample]:
-    values = {
-        DailySample.Kind.READINESS: (day.score, "score", day.contributors),
-        DailySample.Kind.TEMPERATURE_DEVIATION: (day.temperature_deviation_c, "°C", {}),
-    }
-    return [
-        DailySample(
-            user=connection.user,
-            source=Source.OURA,
-            local_date=day.local_date,
-            kind=kind,
-            value=value,
-            unit=unit,
-            details=details,
-            measured_at=day.measured_at,
-            read_at=now,
-        )
-        for kind, (value, unit, details) in values.items()
-        if value is not None
-    ]

@@ -13,7 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from coach.models import Incident, MissionRun, ModelCall
-from connections.models import Connection
+from connections import registry, tallies
+from connections.models import Connection, FailureTally
 from notifications.models import Notification
 
 
@@ -29,9 +30,26 @@ class Rows(Collector):
         yield _counted(mails, Notification.objects.values_list("state"))
         connections = GaugeMetricFamily("connections", "Connections by state.", labels=["state"])
         yield _counted(connections, Connection.objects.values_list("state"))
+        yield self._refresh_failures()
         incidents = GaugeMetricFamily("incidents_open", "Incidents nobody has resolved.")
         incidents.add_metric([], Incident.objects.filter(resolved_at=None).count())
         yield incidents
+
+    def _refresh_failures(self) -> Metric:
+        """Each source and reason from the start: a counter that appears with 1 raises no alarm."""
+        family = CounterMetricFamily(
+            "connection_refresh_failures",
+            "Readings of a source that failed.",
+            labels=["source", "reason"],
+        )
+        counts = dict.fromkeys(
+            ((api.name, reason) for api in registry.all_apis() for reason in tallies.REASONS), 0
+        )
+        for source, reason, count in FailureTally.objects.values_list("source", "reason", "count"):
+            counts[source, reason] = count
+        for (source, reason), count in counts.items():
+            family.add_metric([source, reason], count)
+        return family
 
     def _tokens(self) -> Metric:
         family = CounterMetricFamily("llm_tokens", "Tokens by model.", labels=["model", "kind"])

@@ -10,6 +10,7 @@ from accounts import artifacts
 from accounts.models import Artifact, Ftp, User
 from coach import daily_run, llm, record
 from coach.models import Incident, MissionRun, ModelCall
+from connections.providers.strava.answers import LOST
 from missions.models import Mission
 from notifications.models import Notification
 from tests import factories
@@ -295,7 +296,7 @@ def test_sources_are_read_before_the_situation_is_drawn_up(mission: Mission) -> 
     assert run.situation is not None
     (source,) = run.situation["sources"]
     assert source["source"] == "strava"
-    assert source["problem"] == "Strava no longer accepts our access. Connect Strava again."
+    assert source["problem"] == LOST
     assert timezone.now() == NOW
 
 

@@ -6,7 +6,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
-from connections.models import AppleHealthUpload, Source
+from connections.models import AppleHealthUpload
+from connections.sources import Source
 from tests import factories
 from tests.connections.conftest import Provider, Reply
 from tests.connections.test_apple_uploads import steps, xml
@@ -127,5 +128,5 @@ def test_sync_reads_the_rest_when_one_fails_and_says_so(
         call_command("sync_connections")
 
     assert capsys.readouterr().out == (
-        f"Oura of {tester.pk}: Oura answered with error 500.\nStrava of {tester.pk}: read\n"
+        f"Oura of {tester.pk}: Oura has trouble of its own just now.\nStrava of {tester.pk}: read\n"
     )

@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from connections import tasks
-from connections.models import AppleHealthUpload, Connection, Source, SyncAttempt
+from connections.models import AppleHealthUpload, SyncAttempt
 from tests import factories
 from tests.connections.conftest import Provider, reload
 from tests.connections.test_apple_uploads import received, steps, xml
@@ -19,7 +19,6 @@ from tests.factories import NOW
 
 Status = AppleHealthUpload.Status
 Published = list[tuple[str, list[Any]]]
-LONG_AGO = NOW - timedelta(minutes=11)
 
 
 @pytest.fixture(autouse=True)
@@ -101,40 +100,6 @@ def test_sweep_hands_uploads_that_nobody_holds_to_a_worker(
     AppleHealthUpload.objects.update(**fields)
 
     assert sweep() == ([("connections.import_apple_health", [str(upload.pk)])] if is_swept else [])
-
-
-@pytest.mark.parametrize(
-    ("fields", "is_swept"),
-    [
-        ({"connected_at": LONG_AGO}, True),
-        ({"connected_at": NOW - timedelta(minutes=9)}, False),
-        ({"connected_at": LONG_AGO, "last_success_at": NOW}, False),
-        ({"connected_at": LONG_AGO, "last_error": "Oura answered with error 500."}, False),
-    ],
-    ids=["lost", "just connected", "read", "failed"],
-)
-def test_sweep_asks_again_for_a_first_reading_that_got_lost(
-    tester: User, sweep: Any, fields: dict[str, Any], is_swept: bool
-) -> None:
-    connection = factories.connection(tester, Source.OURA)
-    Connection.objects.update(**fields)
-
-    assert sweep() == ([("connections.sync", [connection.pk])] if is_swept else [])
-
-
-@pytest.mark.parametrize(
-    ("started_at", "is_swept"),
-    [(NOW - timedelta(minutes=9), False), (LONG_AGO, True)],
-    ids=["a worker is at it", "its worker was killed"],
-)
-def test_sweep_gives_a_first_reading_its_time(
-    tester: User, sweep: Any, started_at: Any, is_swept: bool
-) -> None:
-    connection = factories.connection(tester)
-    Connection.objects.update(connected_at=LONG_AGO)
-    SyncAttempt.objects.create(connection=connection, started_at=started_at)
-
-    assert bool(sweep()) is is_swept
 
 
 def test_sweep_removes_files_that_nobody_will_read(
