@@ -6,8 +6,9 @@ Thresholds as the original single-user coach used them: an intensity factor of 0
 
 from collections.abc import Sequence
 
-from coach.physiology.scoring import RIDE_SPORTS, RideLoad
+from coach.physiology.scoring import RideLoad
 from connections.models import Ride
+from connections.sports import RIDE_SPORTS
 from missions.models import RideMode
 
 LEAST_S = 30 * 60

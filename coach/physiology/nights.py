@@ -2,22 +2,26 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any, Literal
+
+from connections.usual import (
+    LEAST_VALUES,
+    MOST_HR_BPM,
+    MOST_HRV_MS,
+    MOST_SLEEP_H,
+    USUAL_DAYS,
+    first_that_counts,
+    place,
+)
 
 HrvKind = Literal["rmssd", "sdnn"]
 
 MAX_AGE_H = 36
-BASELINE_DAYS = 60
-MIN_BASELINE_NIGHTS = 14
 MIN_HRV_NIGHTS = 3
 ENOUGH_SLEEP_H = 8
-# Beyond these a number is a fault of the source, and no reading.
-MAX_HRV_MS = 1000
-MAX_HR_BPM = 300
-MAX_SLEEP_H = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +58,26 @@ class NightFacts:
     sleep_h: float | None
     sleep_7d_h: float | None
     capped_sleep_7d_h: float | None
+    has_usual_sleep: bool
 
     @property
     def is_fresh(self) -> bool:
         return self.age_h <= MAX_AGE_H
+
+
+@dataclass(frozen=True, kw_only=True)
+class Morning(NightFacts):
+    """The facts of several sources, each quantity with its baseline from one of them alone.
+
+    `source` joins those that say something of tonight; `age_h` is that of the oldest.
+    """
+
+    hrv_source: str
+    hrv_age_h: float
+    rhr_source: str
+    rhr_age_h: float
+    sleep_source: str
+    sleep_age_h: float
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,7 @@ class _Window:
 
     @property
     def baseline(self) -> float | None:
-        return fmean(self._before) if len(self._before) >= MIN_BASELINE_NIGHTS else None
+        return fmean(self._before) if len(self._before) >= LEAST_VALUES else None
 
     def z(self, value: float | None, *, least_sd: float = 0.0) -> float | None:
         """SDs above the baseline; None without one, or when its SD is 0."""
@@ -89,7 +109,7 @@ class _Window:
 
     @property
     def _before(self) -> list[float]:
-        return self._between(1, BASELINE_DAYS)
+        return self._between(1, USUAL_DAYS)
 
     def _between(self, newest: int, oldest: int) -> list[float]:
         days_ago = (timedelta(days=n) for n in range(newest, oldest + 1))
@@ -113,6 +133,42 @@ def facts_by_source(
     ]
 
 
+def joined(facts: Sequence[NightFacts], orders: Mapping[str, Sequence[str]]) -> Morning | None:
+    """Of each quantity the first source of its order with a value of tonight and a baseline.
+
+    Without such a one the first with a value counts; a source that no order names comes after
+    those that are named, the freshest first.
+    """
+    if not facts:
+        return None
+
+    def picked(metric: str, value: str, has_baseline: Callable[[NightFacts], bool]) -> NightFacts:
+        order = orders.get(metric, ())
+        ranked = sorted(facts, key=lambda one: (place(one.source, order), one.age_h))
+        return first_that_counts(ranked, lambda one: getattr(one, value) is not None, has_baseline)
+
+    hrv = picked("hrv", "hrv_ms", lambda one: one.hrv_baseline_ms is not None)
+    rhr = picked("resting_hr", "rhr_bpm", lambda one: one.rhr_baseline_bpm is not None)
+    sleep = picked("sleep", "sleep_h", lambda one: one.has_usual_sleep)
+    tonight = ((hrv, hrv.hrv_ms), (rhr, rhr.rhr_bpm), (sleep, sleep.sleep_h))
+    used = [one for one, value in tonight if value is not None]
+    shown = used or [min(facts, key=lambda one: one.age_h)]
+    return Morning(
+        source="+".join(dict.fromkeys(one.source for one in shown)),
+        age_h=max(one.age_h for one in shown),
+        **_named(hrv, "hrv_"),
+        **_named(rhr, "rhr_"),
+        **_named(sleep, "sleep_", "capped_sleep_", "has_usual_sleep"),
+    )
+
+
+def _named(facts: NightFacts, prefix: str, *others: str) -> dict[str, Any]:
+    """What the facts say of one quantity, with its source and age."""
+    names = (one.name for one in fields(NightFacts) if one.name.startswith((prefix, *others)))
+    told = {name: getattr(facts, name) for name in names}
+    return told | {f"{prefix}source": facts.source, f"{prefix}age_h": facts.age_h}
+
+
 def _facts(nights: Sequence[NightReading], local_date: date, now: datetime) -> NightFacts:
     age_h = age_hours(nights[-1].measured_at, now)
     kind = next((n.hrv_kind for n in reversed(nights) if n.hrv_ms is not None), None)
@@ -124,8 +180,8 @@ def _facts(nights: Sequence[NightReading], local_date: date, now: datetime) -> N
         return _Window({day: value for day, value in found if value is not None}, on, is_fresh)
 
     ln_hrv = window(lambda night: _ln_hrv(night) if night.hrv_kind == kind else None)
-    rhr = window(lambda night: _within(night.resting_hr_bpm, MAX_HR_BPM) or None)
-    sleep = window(lambda night: _within(night.sleep_h, MAX_SLEEP_H))
+    rhr = window(lambda night: _within(night.resting_hr_bpm, MOST_HR_BPM) or None)
+    sleep = window(lambda night: _within(night.sleep_h, MOST_SLEEP_H))
     hrv_week = ln_hrv.last(7)
     return NightFacts(
         source=nights[-1].source,
@@ -141,6 +197,7 @@ def _facts(nights: Sequence[NightReading], local_date: date, now: datetime) -> N
         sleep_h=sleep.tonight,
         sleep_7d_h=_mean(sleep.last(7)),
         capped_sleep_7d_h=_mean([min(hours, ENOUGH_SLEEP_H) for hours in sleep.last(7)]),
+        has_usual_sleep=sleep.baseline is not None,
     )
 
 
@@ -149,7 +206,7 @@ def _within(value: float | None, most: float) -> float | None:
 
 
 def _ln_hrv(night: NightReading) -> float | None:
-    hrv_ms = _within(night.hrv_ms, MAX_HRV_MS)
+    hrv_ms = _within(night.hrv_ms, MOST_HRV_MS)
     return math.log(hrv_ms) if hrv_ms else None
 
 

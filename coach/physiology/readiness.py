@@ -1,6 +1,6 @@
-"""Readiness, 1 to 100: Oura's own score when fresh, else the transparent `lr_readiness_v1`."""
+"""Readiness, 1 to 100: a source's own score when fresh, else the transparent `lr_readiness_v1`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -8,10 +8,12 @@ from typing import Literal
 from coach.physiology.nights import (
     ENOUGH_SLEEP_H,
     MAX_AGE_H,
+    Morning,
     NightFacts,
     NightReading,
     age_hours,
     facts_by_source,
+    joined,
 )
 
 Coverage = Literal["full", "no_hrv", "no_rhr"]
@@ -19,16 +21,17 @@ Reason = Literal["no_reading", "stale_reading", "no_sleep", "baseline_too_short"
 
 CENTRE = 80
 USUAL_SLEEP_H = 7
-COVERAGES: tuple[Coverage, ...] = ("full", "no_hrv", "no_rhr")
+NO_ORDERS: Mapping[str, Sequence[str]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class OuraScore:
-    """Oura's own readiness, 1 to 100, with its contributors; `measured_at` is aware."""
+class SourceScore:
+    """A source's own readiness, 1 to 100, with its contributors; `measured_at` is aware."""
 
     local_date: date
     score: int
     measured_at: datetime
+    source: str
     contributors: Mapping[str, float | None] = field(default_factory=dict)
 
 
@@ -36,12 +39,13 @@ class OuraScore:
 class Readiness:
     """A score with its source and age, or None with the reason.
 
-    `coverage` says what `lr_readiness_v1` had to do without. Its contributors are points above or
-    below 80, None where nothing was measured; Oura's are Oura's.
+    `source` is one with a score of its own, or `lr_readiness_v1`, and `coverage` what that had to
+    do without. Its contributors are points above or below 80, None where nothing was measured; a
+    source's are its own.
     """
 
     score: int | None = None
-    source: Literal["oura", "lr_readiness_v1"] | None = None
+    source: str | None = None
     age_h: float | None = None
     coverage: Coverage | None = None
     contributors: Mapping[str, float | None] = field(default_factory=dict)
@@ -56,32 +60,66 @@ class Readiness:
 
 
 def readiness_today(
-    nights: Iterable[NightReading], oura: OuraScore | None, *, local_date: date, now: datetime
+    nights: Iterable[NightReading],
+    scores: Iterable[SourceScore],
+    *,
+    local_date: date,
+    now: datetime,
+    orders: Mapping[str, Sequence[str]] = NO_ORDERS,
+    chosen: Sequence[str] = (),
 ) -> Readiness:
-    """Oura's score up to 36 h old, else `lr_readiness_v1`, else None with the reason."""
-    if oura is None or oura.local_date > local_date or oura.measured_at > now:
-        return lr_readiness_v1(nights, local_date=local_date, now=now)
-    age_h = age_hours(oura.measured_at, now)
-    if age_h > MAX_AGE_H:
-        return lr_readiness_v1(nights, local_date=local_date, now=now)
+    """A source's own score up to 36 h old, else `lr_readiness_v1`, else None with the reason.
+
+    `orders` names the sources by metric, as they count. Where the tester has `chosen` an order for
+    readiness, each source has its turn: with its own score, else with the score of its nights.
+    """
+    nights = list(nights)
+    own = {
+        one.source: _own(one, now)
+        for one in scores
+        if _is_told(one, local_date=local_date, now=now)
+    }
+    for source in chosen:
+        if source in own:
+            return own[source]
+        of_source = [night for night in nights if night.source == source]
+        of_nights = lr_readiness_v1(of_source, local_date=local_date, now=now)
+        if of_nights.score is not None:
+            return of_nights
+    for source in (*orders.get("readiness", ()), *own):
+        if source in own:
+            return own[source]
+    return lr_readiness_v1(nights, local_date=local_date, now=now, orders=orders)
+
+
+def _is_told(one: SourceScore, *, local_date: date, now: datetime) -> bool:
+    is_known = one.local_date <= local_date and one.measured_at <= now
+    return is_known and age_hours(one.measured_at, now) <= MAX_AGE_H
+
+
+def _own(one: SourceScore, now: datetime) -> Readiness:
     return Readiness(
-        score=oura.score,
-        source="oura",
-        age_h=age_h,
+        score=one.score,
+        source=one.source,
+        age_h=age_hours(one.measured_at, now),
         coverage="full",
-        contributors=oura.contributors,
+        contributors=one.contributors,
     )
 
 
 def lr_readiness_v1(
-    nights: Iterable[NightReading], *, local_date: date, now: datetime
+    nights: Iterable[NightReading],
+    *,
+    local_date: date,
+    now: datetime,
+    orders: Mapping[str, Sequence[str]] = NO_ORDERS,
 ) -> Readiness:
     """The house score, fitted to Oura's on one athlete in 2021-23 and never called Oura's.
 
     None when sleep, or both HRV and resting heart rate, are missing or without a baseline, and
     when the latest night is over 36 h old.
     """
-    facts = night_facts(nights, local_date=local_date, now=now)
+    facts = night_facts(nights, local_date=local_date, now=now, orders=orders)
     if facts is None:
         return Readiness(reason="no_reading")
     coverage = coverage_of(facts)
@@ -99,17 +137,14 @@ def lr_readiness_v1(
 
 
 def night_facts(
-    nights: Iterable[NightReading], *, local_date: date, now: datetime
-) -> NightFacts | None:
-    """The one source the morning goes by: the best covered, then the freshest."""
-    facts = facts_by_source(nights, local_date=local_date, now=now)
-    return min(facts, key=_preference, default=None)
-
-
-def _preference(facts: NightFacts) -> tuple[int, float]:
-    coverage = coverage_of(facts)
-    rank = len(COVERAGES) if coverage is None else COVERAGES.index(coverage)
-    return rank, facts.age_h
+    nights: Iterable[NightReading],
+    *,
+    local_date: date,
+    now: datetime,
+    orders: Mapping[str, Sequence[str]] = NO_ORDERS,
+) -> Morning | None:
+    """What the morning goes by: HRV, resting heart rate and sleep each of one source."""
+    return joined(facts_by_source(nights, local_date=local_date, now=now), orders)
 
 
 def coverage_of(facts: NightFacts) -> Coverage | None:

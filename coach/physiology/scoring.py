@@ -14,6 +14,7 @@ from coach.physiology.load import (
     session_rpe,
     tss,
 )
+from connections.sports import RIDE_SPORTS
 
 Method = Literal["power", "hrss", "session_rpe", "suffer_score"]
 Refusal = Literal[
@@ -31,19 +32,6 @@ Refusal = Literal[
     "no_suffer_score",
 ]
 
-# Strava's `sport_type` words; other sources are translated to them where they are read.
-RIDE_SPORTS = frozenset(
-    {
-        "Ride",
-        "VirtualRide",
-        "GravelRide",
-        "MountainBikeRide",
-        "EBikeRide",
-        "EMountainBikeRide",
-        "Velomobile",
-        "Handcycle",
-    }
-)
 MAX_VARIABILITY_INDEX = 1.5
 # Strava's relative effort is proprietary and not TSS: the factor is right on average, not per ride.
 TSS_PER_SUFFER_POINT = 0.67

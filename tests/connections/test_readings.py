@@ -5,12 +5,13 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from connections.models import AppleHealthUpload, Connection, DailySample, Source
+from connections.models import AppleHealthUpload, Connection, DailySample
 from connections.readings import SourceReport, gather
+from connections.sources import Source
 from tests import factories
 from tests.factories import NOW, TODAY
 
-QUERIES = 5
+QUERIES = 7
 
 
 def upload(user: User, **fields: Any) -> AppleHealthUpload:
@@ -41,7 +42,7 @@ def test_nothing_known_is_said_as_nothing(tester: User) -> None:
     read = gather(tester, TODAY)
 
     assert (list(read.rides), list(read.nights), list(read.sources)) == ([], [], [])
-    assert read.readiness is None
+    assert list(read.scores) == []
     assert read.rides_known_until is None
 
 
@@ -80,13 +81,13 @@ def test_readiness_is_the_latest_one(tester: User) -> None:
         unit="°C",
     )
 
-    assert gather(tester, TODAY).readiness == latest
+    assert list(gather(tester, TODAY).scores) == [latest]
 
 
 def test_readiness_of_half_a_year_ago_is_none(tester: User) -> None:
     readiness(tester, TODAY - timedelta(days=181), 70)
 
-    assert gather(tester, TODAY).readiness is None
+    assert list(gather(tester, TODAY).scores) == []
 
 
 def test_sources_say_how_they_stand(tester: User) -> None:
@@ -97,7 +98,7 @@ def test_sources_say_how_they_stand(tester: User) -> None:
     upload(tester)
 
     assert list(gather(tester, TODAY).sources) == [
-        SourceReport("oura", "Oura", False, None, "Make a new token."),
+        SourceReport("oura", "Oura", False, None, "Make a new token.", is_news=True),
         SourceReport("strava", "Strava", True, NOW, ""),
         SourceReport("apple", "Apple Health", True, NOW - timedelta(days=2), ""),
     ]
@@ -158,7 +159,7 @@ def test_readings_are_the_tester_s_own(tester: User, stranger: User) -> None:
     read = gather(tester, TODAY)
 
     assert (list(read.rides), list(read.nights), list(read.sources)) == ([], [], [])
-    assert (read.readiness, read.rides_known_until) == (None, None)
+    assert (list(read.scores), read.rides_known_until) == ([], None)
 
 
 def test_gathering_asks_the_same_number_of_queries_for_one_row_and_for_many(

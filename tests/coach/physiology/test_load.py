@@ -14,13 +14,13 @@ from coach.physiology.load import (
     hrss,
     intensity_factor,
     lucia,
-    normalized_power,
     rpe_scale,
     session_rpe,
     trimp,
     tss,
     variability_index,
 )
+from connections.normalized_power import normalized_power
 from tests.coach.physiology.vectors import VECTORS, Vector, samples, vectors
 
 CODY = "MathWorks Cody 3064, input already 30 s averaged"

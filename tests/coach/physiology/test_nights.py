@@ -57,6 +57,7 @@ def test_a_usual_night_against_sixty() -> None:
         sleep_h=9,
         sleep_7d_h=about((9 + 6 * 7) / 7),
         capped_sleep_7d_h=about((8 + 6 * 7) / 7),
+        has_usual_sleep=True,
     )
 
 

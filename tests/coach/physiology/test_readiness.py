@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from coach.physiology.nights import NightReading
 from coach.physiology.readiness import (
-    OuraScore,
     Readiness,
+    SourceScore,
     lr_readiness_v1,
     night_facts,
     readiness_today,
@@ -19,10 +19,11 @@ from tests.coach.physiology.vectors import about
 
 PAST = [swinging(n) for n in range(1, 61)]
 SD = math.sqrt(60 / 59)  # of the sixty swinging nights, in units of their swing
-OURA = OuraScore(
+OURA = SourceScore(
     local_date=LOCAL_DATE,
     score=84,
     measured_at=NOW - timedelta(hours=3),
+    source="oura",
     contributors={"hrv_balance": 80, "sleep_regularity": None},
 )
 
@@ -171,7 +172,7 @@ def test_a_change_of_source_restarts_the_baseline() -> None:
 
 
 def test_a_fresh_oura_score_is_taken_as_it_is() -> None:
-    assert readiness_today([night(0), *PAST], OURA, local_date=LOCAL_DATE, now=NOW) == Readiness(
+    assert readiness_today([night(0), *PAST], [OURA], local_date=LOCAL_DATE, now=NOW) == Readiness(
         score=84,
         source="oura",
         age_h=3.0,
@@ -189,16 +190,18 @@ def test_a_fresh_oura_score_is_taken_as_it_is() -> None:
         replace(OURA, local_date=LOCAL_DATE + timedelta(days=1)),
     ],
 )
-def test_without_a_fresh_oura_score_the_house_score_stands_in(oura: OuraScore | None) -> None:
+def test_without_a_fresh_oura_score_the_house_score_stands_in(oura: SourceScore | None) -> None:
     nights = [night(0), *PAST]
 
-    assert readiness_today(nights, oura, local_date=LOCAL_DATE, now=NOW) == score(*nights)
+    scores = [oura] if oura else []
+
+    assert readiness_today(nights, scores, local_date=LOCAL_DATE, now=NOW) == score(*nights)
 
 
 @pytest.mark.parametrize("age_h", [0, 36])
 def test_an_oura_score_is_fresh_for_36_hours(age_h: float) -> None:
     oura = replace(OURA, measured_at=NOW - timedelta(hours=age_h))
-    result = readiness_today([], oura, local_date=LOCAL_DATE, now=NOW)
+    result = readiness_today([], [oura], local_date=LOCAL_DATE, now=NOW)
 
     assert (result.score, result.age_h, result.source_label) == (84, age_h, "oura")
 

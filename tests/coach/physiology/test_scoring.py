@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coach.physiology.load import Athlete, normalized_power, variability_index
+from coach.physiology.load import Athlete, variability_index
 from coach.physiology.scoring import Effort, RideLoad, power_refusal, score_ride
+from connections.normalized_power import normalized_power
 from tests.coach.physiology.vectors import Vector, about, samples, vectors
 
 RIDER = Athlete(
