@@ -13,6 +13,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.text import get_text_list
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import artifacts, audit, deletion, exports, privacy
@@ -37,10 +38,24 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "consented_at": user.health_consent_at,
         "export": exports.latest_of(user, timezone.now()),
-        "keep_days": settings.KEEP_DAYS,
+        "sources": settings.SOURCES,
+        "keep_days": {name: source["KEEP_DAYS"] for name, source in settings.SOURCES.items()},
         "audit_days": settings.AUDIT_KEEP_DAYS,
+        **_told_to_the_model(),
     }
     return render(request, "accounts/privacy.html", context)
+
+
+def _told_to_the_model() -> dict[str, str]:
+    """The sources by what the settings let the coach do with them, as people call them."""
+    sources = settings.SOURCES.values()
+    used = [one for one in sources if one["IN_PROMPTS"] is True]
+    alone = [one for one in used if one["JOINED"] is not True]
+    kept_back = [one for one in sources if one not in used]
+    told = {"used": used, "used_alone": alone, "not_used": kept_back}
+    return {
+        name: get_text_list([one["LABEL"] for one in some], "and") for name, some in told.items()
+    }
 
 
 @login_required

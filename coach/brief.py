@@ -12,26 +12,28 @@ from coach import workouts
 from coach.models import MissionRun
 from coach.replies import Decision
 from coach.situation import Situation
-from connections.models import Source
+from connections.sources import label_of
 from missions.models import Mission
 
 ACTION_WORDS = {"recover": "Recover", "ease": "Ease", "maintain": "Maintain", "push": "Push"}
 MODE_WORDS = {"gc": "GC", "breakaway": "Breakaway", "steady": "Steady", "rest": "Rest"}
-SOURCE_WORDS = {
-    **{source.value: str(source.label) for source in Source},
-    "lr_readiness_v1": "Lanterne score",
-}
+OUR_SCORE = {"lr_readiness_v1": "Lanterne score"}
 # Label, unit, and where in the situation the value's source and age stand.
+HRV = ("hrv_source", "hrv_age_h")
+RESTING_HR = ("rhr_source", "rhr_age_h")
+SLEEP = ("sleep_source", "sleep_age_h")
+# Situations from before each quantity had a source of its own have one for the night.
 NIGHT = ("night_source", "night_age_h")
+OF_THE_NIGHT = (HRV, RESTING_HR, SLEEP)
 LOADS = ("load_source", "load_age_h")
 CHIPS = {
     "metrics.readiness": ("Readiness", "", ("readiness_source", "readiness_age_h")),
-    "metrics.hrv": ("HRV", "ms", NIGHT),
-    "metrics.hrv_baseline": ("HRV, your usual", "ms", NIGHT),
-    "metrics.rhr": ("Resting heart rate", "bpm", NIGHT),
-    "metrics.rhr_baseline": ("Resting heart rate, your usual", "bpm", NIGHT),
-    "metrics.sleep_h": ("Sleep", "h", NIGHT),
-    "metrics.sleep_7d_h": ("Sleep, 7-day average", "h", NIGHT),
+    "metrics.hrv": ("HRV", "ms", HRV),
+    "metrics.hrv_baseline": ("HRV, your usual", "ms", HRV),
+    "metrics.rhr": ("Resting heart rate", "bpm", RESTING_HR),
+    "metrics.rhr_baseline": ("Resting heart rate, your usual", "bpm", RESTING_HR),
+    "metrics.sleep_h": ("Sleep", "h", SLEEP),
+    "metrics.sleep_7d_h": ("Sleep, 7-day average", "h", SLEEP),
     "metrics.tsb": ("Form (TSB)", "", LOADS),
     "metrics.ctl": ("Fitness (CTL)", "points a day", LOADS),
     "metrics.atl": ("Fatigue (ATL)", "points a day", LOADS),
@@ -54,6 +56,7 @@ MISSING_WORDS = {
     "metrics.sleep_h": "last night’s sleep",
     "athlete.ftp": "your FTP",
 }
+KEEP_TRYING = "We keep trying."
 READINESS_REASONS = {
     "no_reading": "no nights have been read yet",
     "stale_reading": "the latest night is more than 36 hours old",
@@ -136,11 +139,17 @@ def of(run: MissionRun, now: datetime) -> Brief | None:
         bars=workouts.bars(plan) if plan and plan.duration_minutes else (),
         chips=list(_chips(situation, decision, passed)),
         missing=missing_in(situation),
-        problems=[one.problem for one in situation.sources if one.problem],
+        problems=list(_problems(situation)),
         limits=list(_limits(situation)),
         ride_mode=MODE_WORDS.get(decision.recommended_ride_mode or "", ""),
         first_line=headline(decision),
     )
+
+
+def _problems(situation: Situation) -> Iterator[str]:
+    for one in situation.sources:
+        if one.problem and one.is_news:
+            yield f"{one.problem} {KEEP_TRYING}" if one.is_retried else one.problem
 
 
 def headline(decision: Decision) -> str:
@@ -163,17 +172,33 @@ def mail_context(run: MissionRun) -> dict[str, Any]:
         "brief": of(run, run.finished_at) if run.finished_at else None,
         "home_url": f"{settings.SITE_URL}/",
         "run_url": f"{settings.SITE_URL}{run.get_absolute_url()}",
-        "points_total": run.mission.points_total(),
+        "points_total": _points_so_far(run),
         "is_short": run.mission.brief_detail == Mission.BriefDetail.SHORT,
     }
+
+
+def _points_so_far(run: MissionRun) -> int:
+    """As the coach was told: the mission itself may count rides that are kept from it."""
+    progress = (run.situation or {}).get("progress")
+    return int(progress["points_total"]) if progress else run.mission.points_total()
 
 
 def missing_in(situation: Situation) -> list[str]:
     """What was not known, in words, with the reason where there is one."""
     reason = READINESS_REASONS.get(situation.metrics.readiness_reason or "")
     return [
-        f"readiness ({reason})" if path == "metrics.readiness" and reason else MISSING_WORDS[path]
-        for path in situation.missing()
+        *(
+            f"readiness ({reason})"
+            if path == "metrics.readiness" and reason
+            else MISSING_WORDS[path]
+            for path in situation.missing()
+        ),
+        *(
+            f"last night from {source.label} (not there yet: open the {source.label} app and it "
+            "will come)"
+            for source in situation.sources
+            if source.waits
+        ),
     ]
 
 
@@ -212,9 +237,7 @@ def _chip(situation: Situation, path: str, value: float | None, passed: timedelt
     if unit == "ms" and situation.metrics.hrv_kind == "sdnn":
         # Apple's measure, which is not to be compared with the rMSSD of others.
         unit = "ms SDNN"
-    source, age_h = (
-        (getattr(situation.metrics, name) for name in provenance) if provenance else (None, None)
-    )
+    source, age_h = _provenance(situation, provenance)
     return Chip(
         label=label,
         value=f"{shown(value)} {unit}".strip(),
@@ -223,12 +246,24 @@ def _chip(situation: Situation, path: str, value: float | None, passed: timedelt
     )
 
 
+def _provenance(
+    situation: Situation, names: tuple[str, str] | None
+) -> tuple[str | None, float | None]:
+    """The source of a value and its age in hours."""
+    if names is None:
+        return None, None
+    source, age_h = (getattr(situation.metrics, name) for name in names)
+    if source is None and names in OF_THE_NIGHT:
+        return _provenance(situation, NIGHT)
+    return source, age_h
+
+
 def _source_words(source: str | None) -> str:
     """A source as people know it: "oura" is Oura, "apple+strava" both, ":no_hrv" a footnote."""
     if source is None:
         return ""
     names = source.split(":")[0].split("+")
-    return " and ".join(SOURCE_WORDS.get(name, name) for name in names)
+    return " and ".join(OUR_SCORE.get(name) or label_of(name) for name in names)
 
 
 def _age_words(age: timedelta | None) -> str:

@@ -115,6 +115,13 @@ def ask(claim: Claim[Any], question: Question[Usable]) -> Usable:
     )
 
 
+def forget(claim: Claim[Any]) -> None:
+    """Drop the answers of this asking: what they were made from may not be told any more."""
+    claim.renew(timezone.now())
+    attempts = 2 * getattr(claim.row, "asked", 1) - 1
+    claim.row.calls.filter(attempt__gte=attempts).delete()
+
+
 def read(call: ModelCall, question: Question[Usable]) -> Usable:
     """A stored answer as what was asked for, with nothing wrong in it; raises Unusable."""
     if call.refusal:

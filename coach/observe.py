@@ -4,28 +4,23 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from accounts.models import Ftp, User
+from accounts.models import User
 from coach import situation as facts
 from coach.classify import ride_that_counts
 from coach.physiology.days import consecutive_hard_days, days_since_rest
 from coach.physiology.form import Form, form_on
-from coach.physiology.nights import NightFacts, NightReading, age_hours
-from coach.physiology.readiness import OuraScore, night_facts, readiness_today
-from coach.physiology.scoring import RIDE_SPORTS
-from coach.scored import ScoredRide, days_of, ridden_on, score
-from connections.models import Night, Source
+from coach.physiology.nights import age_hours
+from coach.recovery import of_the_night, rounded
+from coach.scored import ScoredRide, days_of, game_told, ridden_on, score
 from connections.readings import Readings
-from missions import game
+from connections.sports import RIDE_SPORTS
+from missions.game import standing
 from missions.models import Mission, Stage
 
 # In an event a third hard day in a row is part of the game.
 MAX_HARD_DAYS_IN_EVENT = 3
 RECENT = timedelta(days=7)
 MOST_RECENT_RIDES = 12
-NIGHT_VALUES = (
-    *("hrv", "hrv_kind", "hrv_baseline", "hrv_7d_z", "rhr", "rhr_baseline"),
-    *("sleep_h", "sleep_7d_h", "night_source", "night_age_h"),
-)
 
 
 def draw_up(
@@ -33,7 +28,7 @@ def draw_up(
 ) -> facts.Situation:
     """The situation of a mission on a local date, from what was read by `now`."""
     scored = score(mission.owner, readings)
-    ftp = Ftp.objects.filter(user=mission.owner).valid_on(local_date)
+    ftp = readings.ftp_on(local_date)
     recent = [one for one in scored if local_date - RECENT <= one.ride.local_date]
     return facts.Situation(
         drawn_up_at=now,
@@ -49,9 +44,10 @@ def draw_up(
         week=_week(scored, readings, local_date),
         health=facts.Health(),
         recent_activities=tuple(_recent(recent)),
-        progress=game.standing(mission) if _is_event(mission) else None,
+        progress=_progress(mission, readings, local_date),
         sources=tuple(_sources(readings)),
         untrusted=tuple(_typed(mission, recent)),
+        kept_back=tuple(sorted(readings.kept_back)),
     )
 
 
@@ -69,6 +65,12 @@ def phase_on(mission: Mission, local_date: date) -> facts.Phase | None:
 
 def _is_event(mission: Mission) -> bool:
     return mission.state == Mission.State.EVENT_ACTIVE
+
+
+def _progress(mission: Mission, readings: Readings, local_date: date) -> dict[str, Any] | None:
+    if not _is_event(mission):
+        return None
+    return standing(game_told(mission, readings, local_date=local_date))
 
 
 def _mission(mission: Mission, local_date: date) -> facts.MissionFacts:
@@ -132,14 +134,8 @@ def _metrics(
     owner: User, scored: Sequence[ScoredRide], readings: Readings, local_date: date, now: datetime
 ) -> facts.Metrics:
     days = days_of(owner, scored, readings, local_date)
-    nights = [_night(night) for night in readings.nights]
-    readiness = readiness_today(nights, _oura(readings), local_date=local_date, now=now)
     return facts.Metrics(
-        readiness=readiness.score,
-        readiness_source=readiness.source_label,
-        readiness_age_h=_rounded(readiness.age_h),
-        readiness_reason=readiness.reason,
-        **_of_the_night(night_facts(nights, local_date=local_date, now=now)),
+        **of_the_night(readings, local_date, now),
         **_of_the_form(form_on(local_date, days)),
         **_of_the_loads(scored, readings, now),
         consecutive_hard_days=consecutive_hard_days(local_date, days),
@@ -148,34 +144,16 @@ def _metrics(
     )
 
 
-def _of_the_night(night: NightFacts | None) -> dict[str, Any]:
-    """The latest night's values; those of a night that is too old are None already."""
-    if night is None:
-        return dict.fromkeys(NIGHT_VALUES)
-    return {
-        "hrv": _rounded(night.hrv_ms),
-        "hrv_kind": night.hrv_kind if night.hrv_ms is not None else None,
-        "hrv_baseline": _rounded(night.hrv_baseline_ms),
-        "hrv_7d_z": _rounded(night.hrv_7d_z, 2),
-        "rhr": _rounded(night.rhr_bpm),
-        "rhr_baseline": _rounded(night.rhr_baseline_bpm),
-        "sleep_h": _rounded(night.sleep_h),
-        "sleep_7d_h": _rounded(night.sleep_7d_h),
-        "night_source": night.source,
-        "night_age_h": _rounded(night.age_h),
-    }
-
-
 def _of_the_form(form: Form) -> dict[str, Any]:
     return {
-        "tsb": _rounded(form.tsb),
-        "ctl": _rounded(form.ctl),
-        "atl": _rounded(form.atl),
-        "ramp_7d": _rounded(form.ramp_7d),
+        "tsb": rounded(form.tsb),
+        "ctl": rounded(form.ctl),
+        "atl": rounded(form.atl),
+        "ramp_7d": rounded(form.ramp_7d),
         "ctl_status": form.ctl_status,
-        "load_7d": _rounded(form.load_7d, 0),
-        "monotony": _rounded(form.monotony, 2),
-        "max_load_30d": _rounded(form.max_load_30d, 0),
+        "load_7d": rounded(form.load_7d, 0),
+        "monotony": rounded(form.monotony, 2),
+        "max_load_30d": rounded(form.max_load_30d, 0),
         "history_days": form.history_days,
         "unknown_days": form.unknown_days,
     }
@@ -193,41 +171,8 @@ def _of_the_loads(
     ]
     return {
         "load_source": "+".join(sources) or None,
-        "load_age_h": _rounded(age_hours(max(read_at), now)) if read_at else None,
+        "load_age_h": rounded(age_hours(max(read_at), now)) if read_at else None,
     }
-
-
-def _oura(readings: Readings) -> OuraScore | None:
-    sample = readings.readiness
-    if sample is None or sample.measured_at is None:
-        return None
-    # Oura stamps a score with midnight; what it stands for is known since the night ended.
-    woke_at = next(
-        (
-            night.ended_at
-            for night in readings.nights
-            if night.source == Source.OURA and night.local_date == sample.local_date
-        ),
-        None,
-    )
-    return OuraScore(
-        local_date=sample.local_date,
-        score=round(sample.value),
-        measured_at=woke_at or sample.measured_at,
-        contributors=sample.details,
-    )
-
-
-def _night(night: Night) -> NightReading:
-    return NightReading(
-        local_date=night.local_date,
-        source=night.source,
-        measured_at=night.ended_at or night.read_at,
-        hrv_ms=night.hrv_ms,
-        hrv_kind="sdnn" if night.hrv_kind == Night.HrvKind.SDNN else "rmssd",
-        resting_hr_bpm=night.resting_hr_bpm,
-        sleep_h=None if night.asleep_s is None else night.asleep_s / 3600,
-    )
 
 
 def _week(scored: Sequence[ScoredRide], readings: Readings, local_date: date) -> facts.Week:
@@ -253,9 +198,9 @@ def _recent(scored: Sequence[ScoredRide]) -> Iterator[facts.RecentRide]:
             date=one.ride.local_date,
             sport=one.ride.sport,
             minutes=one.minutes,
-            load=_rounded(one.load.load, 0),
+            load=rounded(one.load.load, 0),
             load_method=one.load.method,
-            intensity_factor=_rounded(one.load.intensity_factor, 2),
+            intensity_factor=rounded(one.load.intensity_factor, 2),
             source=one.ride.source,
         )
 
@@ -281,9 +226,8 @@ def _sources(readings: Readings) -> Iterator[facts.SourceFacts]:
             is_working=report.is_working,
             last_success_at=report.last_success_at,
             problem=report.problem,
+            is_news=report.is_news,
+            is_withheld=report.is_withheld,
+            waits=report.waits,
+            is_retried=report.is_retried,
         )
-
-
-def _rounded(value: float | None, digits: int = 1) -> float | None:
-    """Rounded, and never the "-0" that nobody can read."""
-    return None if value is None else round(value, digits) + 0.0

@@ -1,7 +1,7 @@
 """A tester's rides as the coach counts them: each once, each with its load, by local day."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,14 +10,14 @@ from statistics import median
 from accounts.models import Ftp, User
 from coach.classify import ride_mode, ride_that_counts
 from coach.physiology.days import UNKNOWN, Day, DayRide, day_of
-from coach.physiology.duplicates import Recording, is_same_ride, without_duplicates
 from coach.physiology.load import Athlete, Sex
 from coach.physiology.scoring import Effort, RideLoad, score_ride
 from connections.coverage import Coverage
+from connections.duplicates import each_once, is_same_ride, recording_of
 from connections.models import Ride
 from connections.readings import Readings
-from missions import progress
-from missions.models import Mission, Stage
+from missions import game, progress
+from missions.models import EventProgress, Mission, Stage
 
 # Without a power stream a whole ride at this intensity factor stands for a hard one.
 HARD_RIDE_IF = 0.85
@@ -56,13 +56,13 @@ class ScoredRide:
 
 def score(user: User, readings: Readings) -> list[ScoredRide]:
     """Each ride once, oldest first, with the load that the FTP of its own day gives it."""
-    rides = {str(ride.pk): ride for ride in readings.rides}
-    ftps = list(Ftp.objects.filter(user=user).order_by("effective_date"))
     resting = _resting_hr_bpm(readings)
-    return [
-        ScoredRide(ride, score_ride(_effort(ride), _athlete(user, ftps, ride.local_date, resting)))
-        for ride in (rides[one.key] for one in without_duplicates(map(_recording, readings.rides)))
-    ]
+
+    def scored(ride: Ride) -> ScoredRide:
+        athlete = _athlete(user, readings.ftp_on(ride.local_date), resting)
+        return ScoredRide(ride, score_ride(_effort(ride), athlete))
+
+    return [scored(ride) for ride in each_once(readings.rides, readings.orders["rides"])]
 
 
 def days_of(
@@ -100,30 +100,78 @@ def settle_stages(mission: Mission, readings: Readings, *, local_date: date, now
     """
     if mission.imported_from:
         return
-    scored = {one.ride.pk: one for one in score(mission.owner, readings)}
+    scored = score(mission.owner, readings)
     known = {ride_key(ride): ride for ride in readings.rides}
     last_told = _last_told(mission, readings)
     coverage = Coverage.of(mission.owner)
     # A mission that was deleted meanwhile has no stages any more.
     with suppress(Mission.DoesNotExist), progress.held(mission, now) as stored:
         past = list(progress.past_stages(stored, before=local_date))
-        counted = {row.ride_key: row.stage_id for row in map(progress.outcome_of, past) if row}
+        counted = _counted(past)
         for stage in past:
-            # A ride that counts stays with its stage, also when the event moves to another zone.
-            counting = ride_that_counts(
-                [
-                    one.ride
-                    for one in scored.values()
-                    if counted.get(ride_key(one.ride), stage.pk) == stage.pk
-                    and (ride_key(one.ride) in counted or ridden_on(stored, one.ride) == stage.date)
-                ]
-            )
-            if not _may_change(stage, counting, known, coverage, now):
+            counting = counting_ride(stage, scored, counted)
+            if not _may_change(stage, counting.ride if counting else None, known, coverage, now):
                 continue
             if counting is not None:
-                progress.write(stored, stage, _ridden(scored[counting.pk]), now)
-            elif last_told is not None and stage.date < last_told:
+                progress.write(stored, stage, _ridden(counting), now)
+            elif _is_gone(stage, known) or (last_told is not None and stage.date < last_told):
                 progress.write(stored, stage, None, now)
+
+
+def counting_ride(
+    stage: Stage, scored: Sequence[ScoredRide], counted: Mapping[str, int]
+) -> ScoredRide | None:
+    """The ride that counts for a stage, of all that are told.
+
+    One that is `counted`, by its key, stays with its stage, also when the event moves to another
+    zone.
+    """
+
+    def is_of_stage(ride: Ride) -> bool:
+        if (stage_id := counted.get(ride_key(ride))) is not None:
+            return stage_id == stage.pk
+        return ridden_on(stage.mission, ride) == stage.date
+
+    counting = ride_that_counts([one.ride for one in scored if is_of_stage(one.ride)])
+    return next((one for one in scored if one.ride is counting), None)
+
+
+def _counted(stages: Iterable[Stage]) -> dict[str, int]:
+    """The stages that rides were settled on, by the key of the ride."""
+    rows = map(progress.outcome_of, stages)
+    return {row.ride_key: row.stage_id for row in rows if row and row.ride_key}
+
+
+def game_told(mission: Mission, readings: Readings, *, local_date: date) -> game.Game:
+    """The game as the coach may know it: what is stored rests on all that any source ever told.
+
+    Where one is kept from the coach, what the others tell now counts instead, with the tester's
+    own appeals; a stage nobody else tells of is open. An imported mission was recorded elsewhere.
+    """
+    if mission.imported_from or not readings.kept_back:
+        return game.game_of(mission)
+    return game.game_of(mission, _told_outcomes(mission, readings, local_date))
+
+
+def _told_outcomes(
+    mission: Mission, readings: Readings, local_date: date
+) -> dict[int, EventProgress]:
+    """Rows that are not stored, by the primary key of their stage."""
+    scored = score(mission.owner, readings)
+    last_told = _last_told(mission, readings)
+    appeals = progress.last_appeals(mission)
+    past = list(progress.past_stages(mission, before=local_date))
+    counted = _counted(past)
+    outcomes = {}
+    for stage in past:
+        counting = counting_ride(stage, scored, counted)
+        if counting is not None:
+            ridden = _ridden(counting)
+            appeal = appeals.get((stage.pk, ridden.ride_key))
+            outcomes[stage.pk] = progress.as_outcome(mission, stage, ridden, appeal)
+        elif last_told is not None and stage.date < last_told:
+            outcomes[stage.pk] = progress.as_outcome(mission, stage, None)
+    return outcomes
 
 
 def _may_change(
@@ -147,9 +195,15 @@ def _may_change(
         )
     # The better record of the very ride that counts already is no other ride.
     is_its_twin = counting not in (None, ride) and is_same_ride(
-        _recording(ride), _recording(counting)
+        recording_of(ride), recording_of(counting)
     )
     return not is_its_twin
+
+
+def _is_gone(stage: Stage, known: dict[str, Ride]) -> bool:
+    """Whether the ride it was settled from is not here; of what may change, it was deleted."""
+    row = progress.outcome_of(stage)
+    return row is not None and bool(row.ride_key) and row.ride_key not in known
 
 
 def ridden_on(mission: Mission, ride: Ride) -> date:
@@ -177,17 +231,6 @@ def _ridden(one: ScoredRide) -> progress.StageRidden:
     )
 
 
-def _recording(ride: Ride) -> Recording:
-    return Recording(
-        key=str(ride.pk),
-        sport=ride.sport,
-        started_at=ride.started_at,
-        ended_at=ride.ended_at,
-        has_power_meter=ride.has_power_meter and ride.np_w is not None,
-        has_heart_rate=ride.average_hr_bpm is not None,
-    )
-
-
 def _effort(ride: Ride) -> Effort:
     return Effort(
         duration_s=ride.duration_s,
@@ -200,10 +243,9 @@ def _effort(ride: Ride) -> Effort:
     )
 
 
-def _athlete(user: User, ftps: Sequence[Ftp], day: date, resting: float | None) -> Athlete:
-    valid = [ftp.power_w for ftp in ftps if ftp.effective_date <= day]
+def _athlete(user: User, ftp: Ftp | None, resting: float | None) -> Athlete:
     return Athlete(
-        ftp_w=valid[-1] if valid else None,
+        ftp_w=ftp.power_w if ftp else None,
         hr_rest_bpm=resting,
         hr_max_bpm=user.hr_max_bpm,
         lthr_bpm=user.lthr_bpm,

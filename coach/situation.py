@@ -102,6 +102,13 @@ class Metrics(Fact):
     consecutive_hard_days: int | None
     days_since_rest: int | None
     conflict: bool
+    # Where each quantity of the night comes from, which can be several sources.
+    hrv_source: str | None = None
+    hrv_age_h: float | None = None
+    rhr_source: str | None = None
+    rhr_age_h: float | None = None
+    sleep_source: str | None = None
+    sleep_age_h: float | None = None
 
 
 class Week(Fact):
@@ -133,13 +140,22 @@ class RecentRide(Fact):
 
 
 class SourceFacts(Fact):
-    """How a source stood when it was read; shown to people, not sent to the model."""
+    """How a source stood when it was read; shown to people, not sent to the model.
+
+    Of one that was withheld from the coach only that, and why.
+    """
 
     source: str
     label: str
     is_working: bool
     last_success_at: datetime | None
     problem: str
+    # Until a problem is told once, every brief told it.
+    is_news: bool = True
+    is_withheld: bool = False
+    waits: bool = False
+    # Not one that needs the tester.
+    is_retried: bool = False
 
 
 class Situation(Fact):
@@ -154,10 +170,12 @@ class Situation(Fact):
     progress: dict[str, Any] | None
     sources: tuple[SourceFacts, ...]
     untrusted: tuple[str, ...]
+    # The sources nothing of which is in here, because the settings keep them from the model.
+    kept_back: tuple[str, ...] = ()
 
     def for_model(self) -> dict[str, Any]:
         """The situation as JSON values, without what people typed and without our own notes."""
-        return self.model_dump(mode="json", exclude={"drawn_up_at", "sources", "untrusted"})
+        return self.model_dump(mode="json", exclude=OUR_NOTES)
 
     def value_at(self, path: str) -> Any:
         """The value at a dotted path such as "metrics.readiness"; KeyError when there is none."""
@@ -173,6 +191,7 @@ class Situation(Fact):
         return tuple(path for path in KEY_INPUTS if self.value_at(path) is None)
 
 
+OUR_NOTES = {"drawn_up_at", "sources", "untrusted", "kept_back"}
 KEY_INPUTS = (
     "metrics.readiness",
     "metrics.tsb",

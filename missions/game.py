@@ -1,13 +1,13 @@
 """Where the game stands: the stages, the points, the bonuses, and two riders to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from missions.bonuses import BonusStanding, GameStage, final_week, row_under_way, standings
 from missions.models import BonusAward, EventProgress, Mission, RideMode, Stage
 from missions.points import ghost_total
-from missions.progress import as_played, outcome_of
+from missions.progress import as_game_stage, outcome_of
 
 GHOSTS = {"all_gc": "gc", "all_breakaway": "breakaway"}
 
@@ -41,14 +41,21 @@ class PlayedStage:
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """The stages hold the rest days too; nothing else counts those."""
+    """The stages hold the rest days too; nothing else counts those.
+
+    `earned` are the bonuses by name, each for as many points as it was awarded.
+    """
 
     stages: tuple[PlayedStage, ...]
     plan: tuple[GameStage, ...]
     bonuses: tuple[BonusStanding, ...]
     ghosts: tuple[Ghost, ...]
     of_stages: int
-    of_bonuses: int
+    earned: Mapping[str, int]
+
+    @property
+    def of_bonuses(self) -> int:
+        return sum(self.earned.values())
 
     @property
     def points_total(self) -> int:
@@ -71,24 +78,33 @@ class Game:
         return sum(one.is_ridden for one in self.stages)
 
 
-def game_of(mission: Mission) -> Game:
-    """Two queries, however long the event is."""
+def game_of(mission: Mission, outcomes: Mapping[int, EventProgress] | None = None) -> Game:
+    """Two queries, however long the event is.
+
+    With `outcomes`, by the primary key of a stage, these count and not what is stored.
+    """
     stages = list(mission.stages.select_related("progress"))
-    awards = list(mission.awards.all())
-    plan = tuple(as_played(stages))
+    if outcomes is None:
+        rows = {stage.pk: row for stage in stages if (row := outcome_of(stage))}
+        awards = list(mission.awards.all())
+    else:
+        rows, awards = dict(outcomes), []
+    plan = tuple(as_game_stage(stage, rows.get(stage.pk)) for stage in stages)
+    bonuses = tuple(_bonuses(mission, plan, awards))
     return Game(
-        stages=tuple(_played(stage, awards) for stage in stages),
+        stages=tuple(_played(stage, rows.get(stage.pk), awards) for stage in stages),
         plan=plan,
-        bonuses=tuple(_bonuses(mission, plan, awards)),
+        bonuses=bonuses,
         ghosts=tuple(_ghosts(mission.points_schema, plan)),
-        of_stages=sum(row.points for stage in stages if (row := outcome_of(stage))),
-        of_bonuses=sum(award.points for award in awards),
+        of_stages=sum(row.points for row in rows.values()),
+        earned={one.name: one.points for one in awards}
+        if outcomes is None
+        else {one.name: one.points for one in bonuses if one.is_earned},
     )
 
 
-def standing(mission: Mission) -> dict[str, Any]:
+def standing(game: Game) -> dict[str, Any]:
     """What the coach is told of the game: sums and names, and each settled stage."""
-    game = game_of(mission)
     mountains = [one for one in game.to_ride if one.stage_type == "mountain"]
     in_breakaway = sum(one.ride_mode == "breakaway" for one in mountains)
     open_mountains = sum(one.is_open for one in mountains)
@@ -122,8 +138,7 @@ def standing(mission: Mission) -> dict[str, Any]:
     }
 
 
-def _played(stage: Stage, awards: Sequence[BonusAward]) -> PlayedStage:
-    row = outcome_of(stage)
+def _played(stage: Stage, row: EventProgress | None, awards: Sequence[BonusAward]) -> PlayedStage:
     brought = (award for award in awards if row is not None and award.progress_id == row.pk)
     return PlayedStage(stage, row, tuple(brought))
 

@@ -4,11 +4,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import models, transaction
 
 from missions.bonuses import GameStage, standings
-from missions.models import BonusAward, EventProgress, Mission, RideMode, Stage, StageType
+from missions.models import (
+    Appeal,
+    BonusAward,
+    EventProgress,
+    Mission,
+    RideMode,
+    Stage,
+    StageType,
+)
 from missions.points import points_for
 
 USUAL_STAGE = {
@@ -93,14 +102,7 @@ def write(
 ) -> EventProgress:
     """Within `held`: the outcome of a stage read there. What is as it was is not written again."""
     row = outcome_of(stage) or EventProgress(mission=mission, stage=stage)
-    mode = _mode_of(row, ridden)
-    outcome = {
-        "ride_mode": mode,
-        "classified_as": ridden.ride_mode if ridden else RideMode.REST,
-        "points": points_for(mission.points_schema, stage.stage_type, mode) or 0,
-        "ride_key": ridden.ride_key if ridden else "",
-        "completed_at": ridden.completed_at if ridden else None,
-    }
+    outcome = _outcome(mission, stage, ridden, _mode_of(row, ridden))
     if row._state.adding or any(getattr(row, name) != value for name, value in outcome.items()):
         for name, value in outcome.items():
             setattr(row, name, value)
@@ -109,18 +111,50 @@ def write(
     return row
 
 
+def as_outcome(
+    mission: Mission, stage: Stage, ridden: StageRidden | None, appeal: Appeal | None = None
+) -> EventProgress:
+    """A row as it would be written, for whoever must go by other rides than those that count."""
+    outcome = _outcome(mission, stage, ridden, _judged(ridden, appeal))
+    return EventProgress(mission=mission, stage=stage, **outcome)
+
+
+def _outcome(
+    mission: Mission, stage: Stage, ridden: StageRidden | None, mode: RideMode
+) -> dict[str, Any]:
+    return {
+        "ride_mode": mode,
+        "classified_as": ridden.ride_mode if ridden else RideMode.REST,
+        "points": points_for(mission.points_schema, stage.stage_type, mode) or 0,
+        "ride_key": ridden.ride_key if ridden else "",
+        "completed_at": ridden.completed_at if ridden else None,
+    }
+
+
+def last_appeals(mission: Mission) -> dict[tuple[int, str], Appeal]:
+    """The last appeal about each ride on a stage, by stage and key of the ride."""
+    of_mission = Appeal.objects.filter(progress__mission=mission)
+    appeals = of_mission.select_related("progress").order_by("at", "pk")
+    return {(one.progress.stage_id, one.ride_key): one for one in appeals}
+
+
 def outcome_of(stage: Stage) -> EventProgress | None:
     return getattr(stage, "progress", None)
 
 
 def _mode_of(row: EventProgress, ridden: StageRidden | None) -> RideMode:
+    """The mode of the row while its ride and that one's numbers stay as they are."""
+    if ridden is None or row._state.adding:
+        return _judged(ridden, None)
+    if (row.ride_key, row.classified_as) == (ridden.ride_key, ridden.ride_mode):
+        return RideMode(row.ride_mode)
+    return _judged(ridden, row.appeals.filter(ride_key=ridden.ride_key).last())
+
+
+def _judged(ridden: StageRidden | None, appeal: Appeal | None) -> RideMode:
     """What the ride's numbers say, unless its tester has appealed against it for this ride."""
     if ridden is None:
         return RideMode.REST
-    said = (row.ride_key, row.classified_as)
-    if said == (ridden.ride_key, ridden.ride_mode):
-        return RideMode(row.ride_mode)
-    appeal = None if row._state.adding else row.appeals.filter(ride_key=ridden.ride_key).last()
     return RideMode(appeal.to_mode) if appeal and not appeal.is_taken_back else ridden.ride_mode
 
 
@@ -150,13 +184,14 @@ def award(mission: Mission, now: datetime) -> None:
 
 def as_played(stages: Iterable[Stage]) -> list[GameStage]:
     """The stages of a plan, each read with its progress, as the game sees them."""
-    return [
-        GameStage(
-            number=stage.number,
-            date=stage.date,
-            stage_type=stage.stage_type,
-            ride_mode=row.ride_mode if (row := outcome_of(stage)) else None,
-            is_rest_day=stage.is_rest_day,
-        )
-        for stage in stages
-    ]
+    return [as_game_stage(stage, outcome_of(stage)) for stage in stages]
+
+
+def as_game_stage(stage: Stage, row: EventProgress | None) -> GameStage:
+    return GameStage(
+        number=stage.number,
+        date=stage.date,
+        stage_type=stage.stage_type,
+        ride_mode=row.ride_mode if row else None,
+        is_rest_day=stage.is_rest_day,
+    )

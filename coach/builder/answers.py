@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.models import Ftp, User
 from coach.builder import mission_builder, survey
 from coach.models import MissionDraft
+from connections import policy
 from missions import availability
 from missions.models import Mission
 
@@ -41,7 +42,7 @@ class Change:
 
 def known_of(user: User, local_date: date) -> Answers:
     """What a survey begins with: what the account says already, and what most leave as it is."""
-    ftp = Ftp.objects.filter(user=user).valid_on(local_date)
+    ftp = policy.ftps_for_coach(user).filter(source=Ftp.Source.TESTER).valid_on(local_date)
     return {
         "timezone": user.timezone,
         "send_time": f"{user.send_time:%H:%M}",

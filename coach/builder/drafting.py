@@ -15,6 +15,7 @@ from coach.builder import draft_rules, survey
 from coach.builder.survey import Survey
 from coach.models import Incident, MissionDraft
 from coach.replies import MissionDraft as Proposal
+from connections import policy
 
 DRAFT_MISSION = "coach.draft_mission"
 KEEP_DRAFT_TEXTS = "coach.keep_draft_texts"
@@ -62,6 +63,9 @@ def _draft(claim: claims.Claim[MissionDraft], now: datetime) -> None:
     if not isinstance(answers, Survey):
         _back_to_the_survey(claim, now)
         return
+    if policy.kept_from_coach(claim.row.user):
+        # An answer of an attempt that broke off may rest on an FTP that is kept back by now.
+        conversation.forget(claim)
     try:
         proposal = conversation.ask(claim, question_for(claim.row, answers, local_date))
     except conversation.NoReply as reason:
@@ -100,7 +104,7 @@ def profile_of(user: User, answers: Survey, local_date: date) -> dict[str, Any]:
         "lthr_bpm": user.lthr_bpm,
         "ftp_history": [
             {"from": ftp.effective_date.isoformat(), "ftp_w": ftp.power_w}
-            for ftp in user.ftps.filter(effective_date__lte=local_date)[:6]
+            for ftp in policy.ftps_for_coach(user).filter(effective_date__lte=local_date)[:6]
         ],
         "days_left": days_left,
         "weeks_left": days_left // 7,

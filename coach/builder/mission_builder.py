@@ -20,6 +20,7 @@ from coach.builder import draft_rules, drafting, survey
 from coach.builder.survey import Survey
 from coach.models import MissionDraft, MissionDraftQuerySet
 from coach.replies import MissionDraft as Proposal
+from connections import policy
 from missions import editing
 from missions.changes import Day
 from missions.models import Mission
@@ -218,7 +219,7 @@ def confirm(draft: MissionDraft, now: datetime) -> Mission:
 def _note_ftp(user: User, answers: Survey, answered_at: datetime, now: datetime) -> None:
     """The FTP of the survey holds from today, unless it does already or a newer one was set."""
     local_date = user.local_date(now)
-    known = user.ftps.valid_on(local_date)
+    known = policy.ftps_for_coach(user).valid_on(local_date)
     if answers.ftp_w is None or (known is not None and known.power_w == answers.ftp_w):
         return
     if known is not None and _is_newer(known, answers.ftp_w, user.local_date(answered_at)):

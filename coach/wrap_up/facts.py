@@ -6,14 +6,15 @@ counted.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from coach.models import MissionRun
-from coach.scored import ScoredRide, score
+from coach.scored import ScoredRide, game_told, score
 from coach.situation import Fact
 from connections import readings
+from connections.readings import Readings
 from missions.appeals import RIDDEN_MODES
-from missions.game import Game, PlayedStage, game_of
+from missions.game import Game, PlayedStage
 from missions.models import Mission
 
 
@@ -64,13 +65,21 @@ class Facts(Fact):
     event_time: str | None
     event_load: int | None
     unknown: tuple[str, ...]
+    # For people and for us, not for the model: the sources left out, and those of them in words
+    # that the tester has.
+    kept_back: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def for_model(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude={"kept_back", "left_out"})
 
 
 def draw_up(mission: Mission, local_date: date) -> Facts:
     """What is known on that date; a ride that arrives later changes the game, not the facts."""
-    game = game_of(mission)
+    read = readings.gather(mission.owner, local_date)
+    game = game_told(mission, read, local_date=local_date)
     ghosts = {ghost.name: ghost.whole for ghost in game.ghosts}
-    stages = tuple(_stages(game, _rides(mission, local_date)))
+    stages = tuple(_stages(game, _rides(mission, read)))
     ridden = [stage for stage in stages if stage.outcome == "ridden"]
     minutes = _sum([stage.minutes for stage in ridden])
     runs = mission.runs
@@ -94,19 +103,20 @@ def draw_up(mission: Mission, local_date: date) -> Facts:
             mode.value: sum(stage.ride_mode == mode for stage in ridden) for mode in RIDDEN_MODES
         },
         stages=stages,
-        bonuses=tuple(_bonuses(mission, game)),
+        bonuses=tuple(_bonuses(game)),
         briefs_written=runs.filter(outcome=MissionRun.Outcome.DECIDED).count(),
         briefs_failed=runs.filter(outcome=MissionRun.Outcome.FAILED).count(),
         event_minutes=minutes,
         event_time=None if minutes is None else f"{minutes // 60} h {minutes % 60} min",
         event_load=_sum([stage.load for stage in ridden]),
         unknown=tuple(_unknown(stages)),
+        kept_back=tuple(sorted(read.kept_back)),
+        left_out=tuple(one.words for one in read.withheld),
     )
 
 
-def _rides(mission: Mission, local_date: date) -> dict[str, ScoredRide]:
+def _rides(mission: Mission, read: Readings) -> dict[str, ScoredRide]:
     """The tester's rides by the key under which a stage remembers the one that counted."""
-    read = readings.gather(mission.owner, local_date)
     return {f"{one.ride.source}:{one.ride.external_id}": one for one in score(mission.owner, read)}
 
 
@@ -134,17 +144,16 @@ def _stage(played: PlayedStage, rides: Mapping[str, ScoredRide]) -> StageFacts:
     )
 
 
-def _bonuses(mission: Mission, game: Game) -> Iterator[BonusFacts]:
+def _bonuses(game: Game) -> Iterator[BonusFacts]:
     """How near each came; earned are those that were awarded, for as much as they were."""
-    earned = {award.name: award.points for award in mission.awards.all()}
     for bonus in game.bonuses:
         yield BonusFacts(
             name=bonus.name,
             title=bonus.title,
-            points=earned.get(bonus.name, bonus.points),
+            points=game.earned.get(bonus.name, bonus.points),
             count=bonus.count,
             needed=bonus.needed,
-            is_earned=bonus.name in earned,
+            is_earned=bonus.name in game.earned,
         )
 
 

@@ -19,6 +19,7 @@ from coach.models import Incident, Reflection
 from coach.wrap_up import rules
 from coach.wrap_up.facts import Facts, draw_up
 from coach.wrap_up.words import in_mail
+from connections import policy
 from missions import schedule
 from missions.models import Mission, Stage
 from notifications import mail, outbox
@@ -98,7 +99,7 @@ def _look_back(claim: claims.Claim[Reflection]) -> None:
 def question(reflection: Reflection, facts: Facts) -> Question[replies.Reflection]:
     name = reflection.mission.name
     return Question(
-        prompts.for_wrap_up(facts.model_dump(mode="json"), name),
+        prompts.for_wrap_up(facts.for_model(), name),
         settings.COACH_MODEL_BUILDER,
         replies.Reflection,
         problems_in=lambda reply: rules.problems_in(facts, name, reply),
@@ -107,11 +108,16 @@ def question(reflection: Reflection, facts: Facts) -> Question[replies.Reflectio
 
 
 def _facts(claim: claims.Claim[Reflection]) -> Facts:
-    """Drawn up once, then kept, so that a later attempt asks the same."""
-    reflection = claim.row
+    """Drawn up once, then kept, so that a later attempt asks the same.
+
+    Unless a source was shut out since: then nothing of what was asked before comes up again.
+    """
+    reflection, mission = claim.row, claim.row.mission
     if reflection.facts is not None:
-        return Facts.model_validate(reflection.facts)
-    mission = reflection.mission
+        kept = Facts.model_validate(reflection.facts)
+        if policy.kept_from_coach(mission.owner).keys() <= set(kept.kept_back):
+            return kept
+        conversation.forget(claim)
     facts = draw_up(mission, mission.local_date(timezone.now()))
     claim.write(facts=facts.model_dump(mode="json"))
     return facts

@@ -62,7 +62,7 @@ def _invented_figures(facts: Facts, mission_name: str, reply: Reflection) -> Ite
     Words up to ten may count anything ("your two hardest days"); larger ones are asked for in
     figures, so that they can be compared.
     """
-    known = {*_figures(mission_name), *_known_figures(facts.model_dump(mode="json"))}
+    known = {*_figures(mission_name), *_known_figures(facts.for_model())}
     for text in texts_of(reply):
         invented = [figure for figure in FIGURE.findall(text) if _value(figure) not in known]
         if invented:

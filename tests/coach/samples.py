@@ -77,6 +77,12 @@ SITUATION: dict[str, Any] = {
         "consecutive_hard_days": 0,
         "days_since_rest": 2,
         "conflict": False,
+        "hrv_source": "oura",
+        "hrv_age_h": 1.0,
+        "rhr_source": "oura",
+        "rhr_age_h": 1.0,
+        "sleep_source": "oura",
+        "sleep_age_h": 1.0,
     },
     "week": {"minutes_done": 180, "hard_sessions_done": 1, "pre_taper_session_minutes": None},
     "health": {
@@ -105,9 +111,14 @@ SITUATION: dict[str, Any] = {
             "is_working": True,
             "last_success_at": "2026-07-04T05:24:00Z",
             "problem": "",
+            "is_news": True,
+            "is_withheld": False,
+            "waits": False,
+            "is_retried": False,
         }
     ],
     "untrusted": ["mission: Tour of the Valleys"],
+    "kept_back": [],
 }
 
 DECISION: dict[str, Any] = {

@@ -169,7 +169,8 @@ def test_chip_of_loads_from_two_sources_names_both() -> None:
 
 
 def test_chip_of_apple_s_hrv_says_that_it_is_another_measure() -> None:
-    apple = {"metrics.hrv_kind": "sdnn", "metrics.night_source": "apple"}
+    told = {"hrv_kind": "sdnn", "hrv_source": "apple", "rhr_source": "apple"}
+    apple = {f"metrics.{name}": value for name, value in told.items()}
 
     assert chips("metrics.hrv", situation(apple)) == ["HRV 53 ms SDNN (Apple Health, 1 h ago)"]
     assert chips("metrics.rhr", situation(apple)) == [
@@ -262,13 +263,20 @@ def test_missing_inputs_are_told_in_words() -> None:
     assert made.limits == []
 
 
-def test_problem_of_a_source_is_told() -> None:
+@pytest.mark.parametrize(
+    ("problem", "is_retried", "words"),
+    [
+        ("Connect Strava again.", False, "Connect Strava again."),
+        ("Strava did not answer.", True, "Strava did not answer. We keep trying."),
+    ],
+)
+def test_problem_of_a_source_is_told(problem: str, is_retried: bool, words: str) -> None:
     source = SITUATION["sources"][0]
-    broken = source | {"is_working": False, "problem": "Strava did not answer in time."}
+    failing = source | {"is_working": False, "problem": problem, "is_retried": is_retried}
 
-    made = told(situation({"sources": [broken, source]}), decision())
+    made = told(situation({"sources": [failing, source]}), decision())
 
-    assert made.problems == ["Strava did not answer in time."]
+    assert made.problems == [words]
 
 
 @pytest.mark.parametrize(

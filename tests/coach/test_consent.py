@@ -14,8 +14,9 @@ from accounts.models import User
 from coach import conversation, daily_run, mornings, results, tasks
 from coach.models import MissionRun
 from connections import apple_uploads, readings, sync
-from connections.models import AppleHealthUpload, Source, SyncAttempt
-from connections.providers import oura
+from connections.models import AppleHealthUpload, SyncAttempt
+from connections.providers.oura import client as oura
+from connections.sources import Source
 from missions.models import Mission
 from notifications.models import Notification
 from tests import factories
@@ -78,13 +79,13 @@ def test_consent_withdrawn_while_the_sources_are_read_keeps_the_model_from_being
     mission: Mission, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = daily_run.open_run(mission, TODAY, MissionRun.Trigger.SCHEDULE)
-    gather: Callable[..., Any] = readings.gather
+    gather: Callable[..., Any] = readings.gather_all
 
     def gather_and_withdraw(*args: Any) -> Any:
         withdraw(mission)
         return gather(*args)
 
-    monkeypatch.setattr(readings, "gather", gather_and_withdraw)
+    monkeypatch.setattr(readings, "gather_all", gather_and_withdraw)
     daily_run.run_day(run)
 
     assert not MissionRun.objects.exists()
@@ -171,7 +172,7 @@ def test_home_says_that_the_coach_waits_for_consent(mission: Mission, as_tester:
 def test_source_is_not_connected(mission: Mission, as_tester: Client, stand_ins: StandIns) -> None:
     withdraw(mission)
 
-    page = as_tester.post("/connections/oura", {"token": "oura-sandbox-a"})
+    page = as_tester.post("/connections/oura/token", {"token": "oura-sandbox-a"})
 
     assert NOT_ALLOWED in page.content.decode()
     assert not mission.owner.connections.exists()

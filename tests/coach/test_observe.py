@@ -7,7 +7,8 @@ from accounts.models import Ftp, User
 from coach.observe import draw_up, phase_on
 from coach.situation import Metrics, Situation, Week
 from connections import readings
-from connections.models import AppleHealthUpload, DailySample, Night, Source
+from connections.models import AppleHealthUpload, DailySample, Night
+from connections.sources import Source
 from missions.models import Mission, RideMode, StageType
 from missions.progress import StageRidden, settle
 from tests import factories
@@ -104,6 +105,12 @@ def test_situation_of_known_rides_and_nights_has_exactly_these_numbers(
         consecutive_hard_days=0,
         days_since_rest=2,
         conflict=False,
+        hrv_source="oura",
+        hrv_age_h=1.0,
+        rhr_source="oura",
+        rhr_age_h=1.0,
+        sleep_source="oura",
+        sleep_age_h=1.0,
     )
     assert drawn_up.week == Week(
         minutes_done=180, hard_sessions_done=0, pre_taper_session_minutes=None
@@ -498,6 +505,10 @@ def test_source_that_does_not_work_is_told_with_its_problem(tester: User, missio
         "is_working": False,
         "last_success_at": NOW - timedelta(days=3),
         "problem": "Oura did not answer in time.",
+        "is_news": True,
+        "is_withheld": False,
+        "is_retried": True,
+        "waits": False,
     }
 
 

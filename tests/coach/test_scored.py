@@ -2,14 +2,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Ftp, User
 from coach.physiology.days import UNKNOWN
-from coach.scored import ScoredRide, days_of, last_read_on, score, settle_stages
+from coach.scored import ScoredRide, days_of, game_told, last_read_on, score, settle_stages
 from connections import readings
-from connections.models import Connection, Ride, Source
+from connections.models import Connection, Ride
 from connections.readings import Readings
+from connections.sources import Source
 from missions.appeals import appeal
 from missions.models import EventProgress, Mission, RideMode
 from tests import factories
@@ -260,7 +262,7 @@ def test_settle_stages_again_changes_nothing(
 
     # The FTPs, the connections; the transaction, the mission, its stages; for the bonuses its
     # stages and awards.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         settle_stages(ridden, gathered, local_date=TODAY, now=LATER)
 
     assert list(EventProgress.objects.values()) == before
@@ -416,6 +418,40 @@ def test_ride_that_counts_stays_with_its_stage_when_the_event_moves_to_another_z
     assert settle_again(mission).items() >= before.items()
 
 
+def test_coach_s_own_game_keeps_a_ride_with_its_stage_when_the_event_moves_to_another_zone(
+    tester: User, settings: LazySettings
+) -> None:
+    """Strava is kept back, so what is stored is not told; the rides are Apple Health's."""
+    mission = factories.mission(
+        tester,
+        state=Mission.State.EVENT_ACTIVE,
+        timezone="America/Los_Angeles",
+        event_start=ago(3),
+        event_end=TODAY,
+    )
+    for days in (3, 2):
+        started_at = datetime.combine(ago(days - 1), time(2), tzinfo=UTC)
+        apple = {"source": Source.APPLE, "started_at": started_at, "external_id": str(days)}
+        factories.ride(tester, ago(days - 1), **apple)
+    factories.connection(tester, last_success_at=NOW)
+    before = settle_again(mission, NOW)
+    assert before == {1: ("gc", "apple:3"), 2: ("gc", "apple:2")}
+    strava = {**settings.SOURCES[Source.STRAVA], "IN_PROMPTS": False}
+    settings.SOURCES = {**settings.SOURCES, Source.STRAVA: strava}
+
+    Mission.objects.update(timezone="Europe/Paris")
+    mission.refresh_from_db()
+    told = game_told(mission, read(tester), local_date=TODAY)
+
+    rows = {one.stage.number: one.row for one in told.stages if one.row is not None}
+    # Not stored: the coach's own game it is.
+    assert {row.pk for row in rows.values()} == {None}
+    assert {number: (row.ride_mode, row.ride_key) for number, row in rows.items()} == {
+        **before,
+        3: ("rest", ""),
+    }
+
+
 @pytest.mark.parametrize("days", [2, 20])
 def test_settle_stages_whose_rides_are_gone_costs_the_same_for_few_and_for_many(
     tester: User, days: int, django_assert_num_queries: DjangoAssertNumQueries
@@ -430,7 +466,7 @@ def test_settle_stages_whose_rides_are_gone_costs_the_same_for_few_and_for_many(
     Ride.objects.all().delete()
     Connection.objects.filter(pk=connection.pk).update(last_success_at=NOW)
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         settle_stages(mission, read(tester), local_date=TODAY, now=LATER)
 
     assert mission.progress.filter(ride_mode="gc").count() == days

@@ -123,6 +123,8 @@ def test_facts_are_those_of_the_rows(complete: Mission) -> None:
         "event_time": "3 h 0 min",
         "event_load": 192,
         "unknown": [],
+        "kept_back": [],
+        "left_out": [],
     }
 
 

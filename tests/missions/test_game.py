@@ -123,7 +123,7 @@ def test_standing_is_what_the_coach_is_told(tester: User) -> None:
     ride(mission, 2, RideMode.BREAKAWAY)
     ride(mission, 4, RideMode.GC)
 
-    assert game.standing(mission) == {
+    assert game.standing(game.game_of(mission)) == {
         "points_total": 33,
         "stages_total": 7,
         "stages_completed": 3,
@@ -161,7 +161,7 @@ def test_stage_missed_in_the_final_week_is_told(
     mission = event(tester, days=8)
     ride(mission, missed, None)
 
-    told = game.standing(mission)
+    told = game.standing(game.game_of(mission))
 
     assert (told["stages_missed"], told["final_week_missed"]) == (1, is_final_week)
     assert told["consecutive_stages"] == 0
@@ -270,6 +270,6 @@ def test_game_asks_the_database_as_often_for_many_stages(
         ride(mission, stage.number, RideMode.BREAKAWAY)
 
     with django_assert_num_queries(2):
-        told = game.standing(mission)
+        told = game.standing(game.game_of(mission))
 
     assert len(told["stages"]) == days - 1
