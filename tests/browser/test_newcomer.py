@@ -64,7 +64,7 @@ def connect_strava(page: Page) -> None:
     page.get_by_role("button", name="Connect with Strava").click()
     page.get_by_role("button", name="Authorize").click()
     page.wait_for_url("**/connections")
-    expect(source(page, "Strava")).to_contain_text("Connected, last read", timeout=SLOW_MS)
+    expect(source(page, "Strava")).to_contain_text("rides here", timeout=SLOW_MS)
 
 
 def upload_export(page: Page, export: Path) -> None:

@@ -6,10 +6,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from connections import panel
-from connections.models import AppleHealthUpload, Connection, Source
+from connections.models import AppleHealthUpload, Connection, RideFile, SyncAttempt
 from connections.panel import SourceState
+from connections.sources import Source
 from tests import factories
-from tests.factories import NOW
+from tests.factories import NOW, TODAY
 
 Status = AppleHealthUpload.Status
 YESTERDAY = NOW - timedelta(days=1)
@@ -30,13 +31,42 @@ def test_nothing_connected_names_each_source_and_waits_for_nothing(tester: User)
 
     assert context == {
         "sources": [
-            SourceState("strava", "Strava", "none", "not connected", None, False, True),
-            SourceState("oura", "Oura", "none", "not connected", None, False, True),
-            SourceState("apple", "Apple Health", "none", "no export uploaded", None),
+            SourceState(
+                source="oura",
+                label="Oura",
+                state="none",
+                words="not connected",
+                next_step="Connect Oura on the Connections page.",
+                needs_connecting=True,
+                backend="oura",
+                takes_pasted_token=True,
+            ),
+            SourceState(
+                source="apple",
+                label="Apple Health",
+                state="none",
+                words="no export uploaded",
+                next_step="Upload an export of the Health app.",
+            ),
+            SourceState(
+                source="strava",
+                label="Strava",
+                state="none",
+                words="not connected",
+                next_step="Connect Strava on the Connections page.",
+                needs_connecting=True,
+                backend="strava",
+            ),
+            SourceState(
+                source="file",
+                label="Ride files",
+                state="none",
+                words="no file sent",
+                next_step="Send a FIT, TCX or GPX file of a ride.",
+            ),
         ],
-        "strava": None,
-        "oura": None,
         "latest_upload": None,
+        "is_anything_connected": False,
         "is_under_way": False,
     }
 
@@ -49,7 +79,7 @@ def test_nothing_connected_names_each_source_and_waits_for_nothing(tester: User)
         (
             {"last_error": "Strava could not be reached.", "last_success_at": NOW},
             "broken",
-            "Strava could not be reached. We try again with the next run.",
+            "Strava could not be reached. We keep trying by ourselves.",
             False,
         ),
         (
@@ -64,15 +94,14 @@ def test_nothing_connected_names_each_source_and_waits_for_nothing(tester: User)
 def test_connection_says_its_state_and_the_next_step(
     tester: User, fields: dict[str, Any], state: str, words: str, needs_connecting: bool
 ) -> None:
-    connection = factories.connection(tester, **fields)
+    factories.connection(tester, **fields)
 
     context = panel.context_for(tester)
 
-    told = context["sources"][0]
+    told = next(state for state in context["sources"] if state.source == "strava")
     assert (told.state, told.words) == (state, words)
     assert (told.is_connected, told.needs_connecting) == (True, needs_connecting)
     assert told.last_success_at == fields.get("last_success_at")
-    assert context["strava"] == connection
     assert context["is_under_way"] is (state == "pending")
 
 
@@ -93,7 +122,7 @@ def test_upload_says_its_state(
 
     context = panel.context_for(tester)
 
-    assert (context["sources"][2].state, context["sources"][2].words) == (state, words)
+    assert (context["sources"][1].state, context["sources"][1].words) == (state, words)
     assert context["latest_upload"] == row
     assert context["is_under_way"] is (state == "pending")
 
@@ -103,7 +132,12 @@ def test_failed_upload_still_tells_when_the_one_before_was_imported(tester: User
     upload(tester, status=Status.FAILED, finished_at=NOW, error="No export.")
 
     assert states(tester)["apple"] == SourceState(
-        *("apple", "Apple Health", "ok", "0 days imported; export.zip was refused", YESTERDAY)
+        source="apple",
+        label="Apple Health",
+        state="ok",
+        words="0 days imported; export.zip was refused",
+        last_success_at=YESTERDAY,
+        is_connected=True,
     )
 
 
@@ -115,17 +149,54 @@ def test_panel_shows_the_tester_s_own_sources_only(tester: User, stranger: User)
     assert {state.state for state in states(tester).values()} == {"none"}
 
 
-def test_panel_asks_two_queries_or_three_after_a_failed_upload(
+def test_panel_asks_four_queries_or_five_after_a_failed_upload(
     tester: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         panel.context_for(tester)
     for provider in (Source.STRAVA, Source.OURA):
         factories.connection(tester, provider)
     for _ in range(3):
         upload(tester, status=Status.DONE)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         panel.context_for(tester)
     upload(tester, status=Status.FAILED)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         panel.context_for(tester)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rides", "state", "words"),
+    [
+        ({"status": RideFile.Status.WAITING}, 2, "pending", "reading a.fit"),
+        ({"status": RideFile.Status.DONE}, 2, "ok", "2 rides from your files"),
+        ({"status": RideFile.Status.FAILED}, 1, "ok", "1 ride from your files"),
+        ({"status": RideFile.Status.FAILED}, 0, "broken", "a.fit could not be read"),
+        ({"status": RideFile.Status.DONE}, 0, "none", "no file sent"),
+    ],
+    ids=["waiting", "read", "one refused", "refused", "none any more"],
+)
+def test_ride_files_say_their_state(
+    tester: User, fields: dict[str, Any], rides: int, state: str, words: str
+) -> None:
+    RideFile.objects.create(
+        user=tester, file_name="a.fit", size_bytes=10, uploaded_at=NOW, **fields
+    )
+    for days in range(rides):
+        factories.ride(tester, TODAY - timedelta(days=days), source=Source.FILE)
+
+    told = states(tester)["file"]
+
+    assert (told.state, told.words, told.is_connected) == (state, words, bool(rides))
+
+
+def test_source_that_was_read_in_part_says_so(tester: User) -> None:
+    connection = factories.connection(tester, last_success_at=NOW)
+    connection.attempts.create(started_at=NOW, is_success=True, reason=SyncAttempt.INCOMPLETE)
+
+    told = states(tester)["strava"]
+
+    assert (told.state, told.words) == (
+        "ok",
+        "connected; a part could not be read last time and is tried again",
+    )

@@ -3,41 +3,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from django.conf import LazySettings, settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from connections import apple_uploads, sync
-from connections.models import AppleHealthUpload, Connection, Source
-from connections.providers.apple_health.errors import AS_APPLE_MADE_IT
+from connections import sync
+from connections.consent import AccountTaken
+from connections.models import AppleHealthUpload, Connection
+from connections.sources import Source
 from tests import factories
 from tests.conftest import StandIns
 from tests.connections.conftest import Provider, Reply, Visit, reload
-from tests.factories import NOW
+from tests.connections.uploads import export, upload
 
 Status = AppleHealthUpload.Status
 Published = list[tuple[str, list[Any]]]
 OURA_TOKEN = "oura-sandbox-one"
 # The signed-in tester's own two, the panel's two, and those of the page around it.
-QUERIES = 4
+# The page says as well which source counts for what.
+PAGE_QUERIES = {"/connections": 9, "/connections/cards": 6}
 
 
 @pytest.fixture(autouse=True)
 def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
     settings.UPLOAD_DIR = tmp_path / "uploads"
-
-
-def export(content: bytes = b"<HealthData/>", name: str = "export.xml") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content)
-
-
-def upload(user: User, **fields: Any) -> AppleHealthUpload:
-    values = {"file_name": "export.zip", "stored_name": "x.upload", "size_bytes": 10, **fields}
-    return AppleHealthUpload.objects.create(user=user, **values)
 
 
 def messages_of(client: Client) -> list[str]:
@@ -50,7 +41,7 @@ NOBODYS = uuid.UUID(int=1)
 PAGES = ["/connections", "/connections/cards"]
 POSTS = [
     "/connections/apple-health",
-    "/connections/oura",
+    "/connections/oura/token",
     "/connections/strava/sync",
     "/connections/strava/disconnect",
 ]
@@ -109,26 +100,14 @@ def test_action_on_a_connection_of_somebody_else_finds_none(
     assert published == []
 
 
-def test_upload_of_somebody_else_is_not_found(
-    as_tester: Client, as_stranger: Client, tester: User
-) -> None:
-    row = upload(tester)
-
-    assert as_stranger.get(row.get_absolute_url()).status_code == 404
-    assert as_tester.get(row.get_absolute_url()).context["upload"] == row
-
-
 # --- The page ---
 
 
 def test_page_shows_the_sources_and_both_forms(as_tester: Client, tester: User) -> None:
-    connection = factories.connection(tester, last_success_at=timezone.now())
+    factories.connection(tester, last_success_at=timezone.now())
 
-    answer = as_tester.get("/connections")
-
-    assert answer.context["strava"] == connection
-    page = answer.content.decode()
-    for action in ("connections/apple-health", "connections/oura", "connections/strava/sync"):
+    page = as_tester.get("/connections").content.decode()
+    for action in ("connections/apple-health", "connections/oura/token", "connections/strava/sync"):
         assert f'action="/{action}' in page
     assert 'name="file"' in page
     assert 'name="token"' in page
@@ -150,158 +129,20 @@ def test_cards_ask_again_only_while_something_is_under_way(as_tester: Client, te
     assert "hx-get" not in as_tester.get("/connections/cards").content.decode()
 
 
-@pytest.mark.parametrize(
-    ("fields", "shown", "asks_again"),
-    [
-        ({"status": Status.WAITING}, "Reading export.zip", True),
-        (
-            {"status": Status.READING, "bytes_read": 33, "bytes_total": 66},
-            "Reading export.zip (10\xa0bytes): 50 %",
-            True,
-        ),
-        ({"status": Status.FAILED, "error": "No export inside."}, "No export inside.", False),
-        (
-            {
-                "status": Status.DONE,
-                "days": 1790,
-                "nights": 1700,
-                "rides": 240,
-                "finished_at": timezone.now(),
-                "problems": {"records with an unknown unit": 7},
-            },
-            "1,790 days, 1,700 nights and 240 workouts",
-            False,
-        ),
-    ],
-    ids=["waiting", "half read", "failed", "done"],
-)
-def test_upload_status_is_told_and_asks_again_until_it_is_finished(
-    as_tester: Client, tester: User, fields: dict[str, Any], shown: str, asks_again: bool
-) -> None:
-    row = upload(tester, **fields)
-
-    page = as_tester.get(row.get_absolute_url()).content.decode()
-
-    assert shown in page
-    assert (f'hx-get="{row.get_absolute_url()}"' in page) is asks_again
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_page_asks_the_same_number_of_queries_for_one_row_and_for_many(
     as_tester: Client, tester: User, django_assert_num_queries: DjangoAssertNumQueries, path: str
 ) -> None:
     factories.connection(tester, Source.STRAVA)
     upload(tester, status=Status.DONE, finished_at=timezone.now())
-    with django_assert_num_queries(QUERIES):
+    with django_assert_num_queries(PAGE_QUERIES[path]):
         as_tester.get(path)
 
     factories.connection(tester, Source.OURA)
     for _ in range(5):
         upload(tester, status=Status.DONE, finished_at=timezone.now())
-    with django_assert_num_queries(QUERIES):
+    with django_assert_num_queries(PAGE_QUERIES[path]):
         as_tester.get(path)
-
-
-def test_upload_status_asks_three_queries(
-    as_tester: Client, tester: User, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    path = upload(tester).get_absolute_url()
-
-    with django_assert_num_queries(3):
-        as_tester.get(path)
-
-
-# --- Uploading ---
-
-
-def test_upload_is_kept_on_disk_and_handed_to_a_worker(
-    as_tester: Client,
-    tester: User,
-    published: Published,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = as_tester.post("/connections/apple-health", {"file": export(name="mine.xml")})
-
-    assert answer.headers["location"] == "/connections"
-    row = tester.apple_uploads.get()
-    assert (row.file_name, row.size_bytes, row.status) == ("mine.xml", 13, Status.WAITING)
-    assert apple_uploads.path_of(row.stored_name).read_bytes() == b"<HealthData/>"
-    assert published == [("connections.import_apple_health", [str(row.pk)])]
-    assert "reading mine.xml" in as_tester.get("/connections").content.decode().lower()
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(None, "This field is required."), (b"", "The submitted file is empty.")],
-    ids=["no file", "an empty file"],
-)
-def test_upload_of_nothing_is_told(
-    as_tester: Client, tester: User, content: bytes | None, words: str
-) -> None:
-    form = {} if content is None else {"file": export(content)}
-
-    answer = as_tester.post("/connections/apple-health", form)
-
-    assert answer.status_code == 400
-    assert answer.context["apple_form"].errors["file"] == [words]
-    assert words in answer.content.decode()
-    assert not tester.apple_uploads.exists()
-
-
-def test_upload_that_is_too_large_is_told_and_not_kept(
-    as_tester: Client, tester: User, settings: LazySettings
-) -> None:
-    settings.UPLOAD_MAX_BYTES = 2048
-
-    answer = as_tester.post("/connections/apple-health", {"file": export(b"x" * 2049)})
-
-    assert answer.status_code == 400
-    assert answer.context["apple_form"].errors["file"] == [
-        "This file is larger than 2.0\xa0KB. Is it the Health export?"
-    ]
-    assert not tester.apple_uploads.exists()
-    fits = export(b"<HealthData/>".ljust(2048))
-    assert as_tester.post("/connections/apple-health", {"file": fits}).status_code == 302
-
-
-def test_upload_of_another_kind_of_file_is_told_at_once(as_tester: Client, tester: User) -> None:
-    answer = as_tester.post("/connections/apple-health", {"file": export(b"\x89PNG\r\n")})
-
-    assert answer.status_code == 400
-    assert answer.context["apple_form"].errors["file"] == [
-        f"This file is not an Apple Health export. {AS_APPLE_MADE_IT}"
-    ]
-    assert not tester.apple_uploads.exists()
-
-
-def test_too_many_uploads_are_told_when_to_come_again(
-    as_tester: Client, tester: User, settings: LazySettings
-) -> None:
-    settings.THROTTLES = {**settings.THROTTLES, "upload": [("account", 1, 3600)]}
-
-    with time_machine.travel(NOW, tick=False):
-        first, second = (
-            as_tester.post("/connections/apple-health", {"file": export()}) for _ in range(2)
-        )
-
-    assert (first.status_code, second.status_code) == (302, 429)
-    assert second["Retry-After"] == "1800"
-    assert tester.apple_uploads.count() == 1
-
-
-def test_upload_that_finds_no_room_is_told(
-    as_tester: Client, tester: User, published: Published, settings: LazySettings, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("where a folder should be")
-    settings.UPLOAD_DIR = tmp_path / "file"
-
-    answer = as_tester.post("/connections/apple-health", {"file": export()})
-
-    assert answer.status_code == 507
-    assert "could not be stored on our side" in answer.content.decode()
-    assert not tester.apple_uploads.exists()
-    assert published == []
 
 
 # --- Oura ---
@@ -315,7 +156,7 @@ def test_oura_token_is_validated_kept_and_read(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        answer = as_tester.post("/connections/oura", {"token": f"  {OURA_TOKEN} "})
+        answer = as_tester.post("/connections/oura/token", {"token": f"  {OURA_TOKEN} "})
 
     assert answer.headers["location"] == "/connections#main"
     connection = tester.connections.get()
@@ -323,15 +164,34 @@ def test_oura_token_is_validated_kept_and_read(
     assert published == [("connections.sync", [connection.pk])]
 
 
+TROUBLE = "Strava has trouble of its own just now."
+REFUSES = (
+    "Oura refuses to share your data: the membership has ended or the token lacks permission. "
+    "Check both in the Oura app."
+)
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (Reply(status=401), "Oura does not accept the access token. Make a new one"),
-        (Reply(status=403), "Oura refuses to share your data: the membership has ended"),
-        (Reply(status=429), "Oura asks us to wait: too many requests."),
-        (Reply(status=500), "Oura answered with error 500."),
-        (Reply(b"{}"), "Oura sent an answer we do not understand."),
-        (Reply(b"", is_cut=True), "Oura could not be reached."),
+        (
+            Reply(status=401),
+            "Oura does not accept this token. Copy all of it and try again.",
+        ),
+        (
+            Reply(status=403),
+            f"{REFUSES} The token was not kept.",
+        ),
+        (
+            Reply(status=429),
+            "Oura asks us to wait: too many requests. The token was not kept.",
+        ),
+        (
+            Reply(status=500),
+            "Oura has trouble of its own just now. The token was not kept.",
+        ),
+        (Reply(b"{}"), "Oura sent an answer we could not read. The token was not kept."),
+        (Reply(b"", is_cut=True), "Oura could not be reached. The token was not kept."),
     ],
     ids=["401", "403", "429", "500", "odd", "cut off"],
 )
@@ -347,12 +207,10 @@ def test_oura_token_that_does_not_work_is_told_and_not_kept(
     provider.answers(reply)
     known = factories.connection(tester, Source.OURA, access_token="before")
 
-    answer = as_tester.post("/connections/oura", {"token": "canary"})
+    answer = as_tester.post("/connections/oura/token", {"token": "canary"})
 
     assert answer.status_code == 400
-    [told] = answer.context["oura_form"].errors["token"]
-    assert told.startswith(words)
-    assert told.endswith("The token was not kept.")
+    assert answer.context["token_forms"][0].errors["token"] == [words]
     assert "canary" not in answer.content.decode()
     assert reload(known).access_token == "before"
 
@@ -363,10 +221,10 @@ def test_oura_token_that_cannot_be_one_is_not_sent(
 ) -> None:
     settings.OURA_API_URL = provider.url
 
-    answer = as_tester.post("/connections/oura", {"token": token})
+    answer = as_tester.post("/connections/oura/token", {"token": token})
 
     assert answer.status_code == 400
-    assert "token" in answer.context["oura_form"].errors
+    assert "token" in answer.context["token_forms"][0].errors
     assert provider.asked == []
     assert not tester.connections.exists()
 
@@ -378,12 +236,10 @@ def test_oura_account_of_another_tester_is_refused(
     provider.answers(b'{"id": "theirs"}')
     factories.connection(stranger, Source.OURA, external_id="theirs")
 
-    answer = as_tester.post("/connections/oura", {"token": OURA_TOKEN})
+    answer = as_tester.post("/connections/oura/token", {"token": OURA_TOKEN})
 
     assert answer.status_code == 400
-    assert answer.context["oura_form"].errors["token"] == [
-        "That Oura account belongs to somebody else here."
-    ]
+    assert answer.context["token_forms"][0].errors["token"] == [str(AccountTaken("oura"))]
     assert not tester.connections.exists()
 
 
@@ -443,7 +299,7 @@ def test_disconnecting_waits_for_strava(
     as_tester.post("/connections/strava/disconnect")
 
     assert messages_of(as_tester) == [
-        "Strava answered with error 500. Strava stays connected; try again in a few minutes."
+        f"{TROUBLE} Strava stays connected; try again in a few minutes.",
     ]
     assert tester.connections.get() == connection
 
