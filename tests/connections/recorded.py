@@ -24,6 +24,8 @@ FIELDS: dict[int, dict[str, tuple[int, int, str, int, float]]] = {
         "total_elapsed_time": (7, 0x86, "I", 0xFFFFFFFF, 1000),
         "total_timer_time": (8, 0x86, "I", 0xFFFFFFFF, 1000),
         "total_distance": (9, 0x86, "I", 0xFFFFFFFF, 100),
+        "total_ascent": (22, 0x84, "H", 0xFFFF, 1),
+        "total_work": (48, 0x86, "I", 0xFFFFFFFF, 1),
         "avg_heart_rate": (16, 0x02, "B", 0xFF, 1),
         "max_heart_rate": (17, 0x02, "B", 0xFF, 1),
         "avg_power": (20, 0x84, "H", 0xFFFF, 1),
@@ -34,6 +36,8 @@ FIELDS: dict[int, dict[str, tuple[int, int, str, int, float]]] = {
         "power": (7, 0x84, "H", 0xFFFF, 1),
         "heart_rate": (3, 0x02, "B", 0xFF, 1),
         "distance": (5, 0x86, "I", 0xFFFFFFFF, 100),
+        # Fifths of a metre above -500 m, of which the encoder knows the scale alone.
+        "altitude": (2, 0x84, "H", 0xFFFF, 5),
     },
     ACTIVITY: {
         "timestamp": (253, 0x86, "I", 0xFFFFFFFF, 1),
@@ -92,9 +96,14 @@ def file_id(kind: int = 4) -> Message:
 
 
 def records(
-    watts: Sequence[int | None], start: datetime = START, *, bpm: int | None = 140, m_s: float = 8.0
+    watts: Sequence[int | None],
+    start: datetime = START,
+    *,
+    bpm: int | None = 140,
+    m_s: float = 8.0,
+    altitudes: Sequence[float | None] = (),
 ) -> list[Message]:
-    """One a second."""
+    """One a second; altitudes in m, from the first second on."""
     return [
         (
             RECORD,
@@ -103,10 +112,16 @@ def records(
                 "power": power,
                 "heart_rate": bpm,
                 "distance": second * m_s,
+                "altitude": _above_sea(altitudes, second),
             },
         )
         for second, power in enumerate(watts)
     ]
+
+
+def _above_sea(altitudes: Sequence[float | None], second: int) -> float | None:
+    altitude = altitudes[second] if second < len(altitudes) else None
+    return None if altitude is None else altitude + 500
 
 
 def session(
@@ -145,12 +160,18 @@ def tcx_of(*trackpoints: str, sport: str = "Biking", laps: str = "", start: str 
 
 
 def trackpoint(
-    second: float, *, watts: object = 200, bpm: object = 140, time: str | None = None
+    second: float,
+    *,
+    watts: object = 200,
+    bpm: object = 140,
+    time: str | None = None,
+    altitude: object = None,
 ) -> str:
     told = written(START + timedelta(seconds=second)) if time is None else time
     power = "" if watts is None else f"<ns3:TPX><ns3:Watts>{watts}</ns3:Watts></ns3:TPX>"
+    height = "" if altitude is None else f"<AltitudeMeters>{altitude}</AltitudeMeters>"
     return (
-        f"<Trackpoint>{f'<Time>{told}</Time>' if told else ''}"
+        f"<Trackpoint>{f'<Time>{told}</Time>' if told else ''}{height}"
         f"<DistanceMeters>{second * 8}</DistanceMeters>"
         f"<HeartRateBpm><Value>{bpm}</Value></HeartRateBpm>"
         f"<Extensions>{power}</Extensions></Trackpoint>"
@@ -175,13 +196,15 @@ def trkpt(
     bpm: object = 140,
     time: str | None = None,
     place: tuple[float, float] | None = None,
+    altitude: object = None,
 ) -> str:
     """Northwards along a meridian at 8 m/s, 0.0000719 degrees of latitude a second."""
     latitude, longitude = place or (45 + second * 8 / 111_194.93, 6.0)
     told = written(START + timedelta(seconds=second)) if time is None else time
     power = "" if watts is None else f"<power>{watts}</power>"
+    height = "" if altitude is None else f"<ele>{altitude}</ele>"
     return (
-        f'<trkpt lat="{latitude:.9f}" lon="{longitude}">'
+        f'<trkpt lat="{latitude:.9f}" lon="{longitude}">{height}'
         f"{f'<time>{told}</time>' if told else ''}<extensions>{power}"
         f"<gpxtpx:TrackPointExtension><gpxtpx:hr>{bpm}</gpxtpx:hr></gpxtpx:TrackPointExtension>"
         "</extensions></trkpt>"

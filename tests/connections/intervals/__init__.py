@@ -1,0 +1,1 @@
+"""A source made after docs/adding-a-source.md: one folder, and one entry in settings.SOURCES."""
