@@ -48,7 +48,10 @@ class TesterAdmin(UserAdmin[User]):
     inlines = [FtpInline]
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        ("Rider", {"fields": ("timezone", "sex", "hr_max_bpm", "lthr_bpm")}),
+        (
+            "Rider",
+            {"fields": ("timezone", "sex", "birth_year", "hr_max_bpm", "lthr_bpm", "has_reds")},
+        ),
         ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("Dates", {"fields": ("health_consent_at", "last_login", "date_joined")}),
     )

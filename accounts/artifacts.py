@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from urllib.parse import urlencode
 from uuid import UUID
 
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -21,6 +23,8 @@ KEPT_FOR = {
     Artifact.Retention.EXPORT: timedelta(hours=24),
 }
 EXPORTS = "exports"
+# A storage that is away: a bucket, or a disk.
+STORAGE_ERRORS = (OSError, BotoCoreError, Boto3Error, ClientError)
 BATCH = 500
 
 

@@ -14,6 +14,8 @@ WORDS = {
     "accounts.user_groups": "Groups of accounts that yours is in.",
     "accounts.user_user_permissions": "Permissions given to your account alone.",
     "admin.logentry": "What you changed in the operators' pages, if you are one of them.",
+    "coach.checkin": "How you said you were in the morning, and the time you had.",
+    "coach.feedback": "What you said of a workout afterwards: done or not, and how hard.",
     "coach.incident": "Where the coaching or the drafting failed, as the operators see them.",
     "coach.missiondraft": "Your surveys, and what the language model drafted from each.",
     "coach.missionrun": (
@@ -21,6 +23,7 @@ WORDS = {
     ),
     "coach.modelcall": "Each question to the language model: when it was asked, and how it went.",
     "coach.reflection": "What the language model said of each mission that is complete.",
+    "coach.tokenuse": "How many tokens of the language model your missions used, by month.",
     "connections.applehealthupload": (
         "Your uploads from Apple Health, and how much was found in each."
     ),

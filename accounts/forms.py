@@ -248,6 +248,9 @@ class InvitationForm(forms.ModelForm[Invitation]):
         return email
 
 
+HEALTH = ("hr_max_bpm", "lthr_bpm", "has_reds")
+
+
 class SettingsForm(forms.ModelForm[User]):
     timezone = TimezoneField(
         help_text="Your days and dates follow it; a mission's mornings follow the mission's own."
@@ -262,7 +265,7 @@ class SettingsForm(forms.ModelForm[User]):
 
     class Meta:
         model = User
-        fields = ("timezone", "send_time", "units", "sex", "hr_max_bpm", "lthr_bpm")
+        fields = ("timezone", "send_time", "units", "sex", "birth_year", *HEALTH)
         labels = {
             "send_time": "Your brief comes at",
             "units": "Distances in",

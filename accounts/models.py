@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, NoReturn
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,6 +15,8 @@ from django.utils import timezone
 
 # Names that zoneinfo knows but that are no place on earth a morning happens in.
 NOT_PLACES = ("Etc/", "SystemV/", "posix/", "right/")
+# Nobody travels to and fro in less.
+SLIP = timedelta(hours=1)
 
 
 def timezone_names() -> list[str]:
@@ -29,6 +31,11 @@ def validate_timezone(name: str) -> None:
             "%(name)s is not a time zone. Choose one from the list, such as Europe/Paris.",
             params={"name": name},
         )
+
+
+def validate_birth_year(year: int) -> None:
+    if not 1900 <= year <= timezone.now().year:
+        raise ValidationError("Write the year you were born in with four figures, such as 1984.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -80,6 +87,20 @@ class User(AbstractUser):
         blank=True,
         help_text="Only sets the curve that turns heart rate into load.",
     )
+    birth_year = models.PositiveSmallIntegerField(
+        "year of birth",
+        null=True,
+        blank=True,
+        validators=[validate_birth_year],
+        help_text="Riders under 18 get a day off a week, and no word about weight.",
+    )
+    has_reds = models.BooleanField(
+        "low energy availability (REDs)",
+        default=False,
+        help_text="A clinician has spoken of it: the coach then says no word about weight.",
+    )
+    timezone_before = models.CharField(max_length=64, blank=True, editable=False)
+    timezone_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     hr_max_bpm = models.PositiveSmallIntegerField(
         "maximum heart rate (bpm)",
         null=True,
@@ -129,10 +150,39 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    def save(self, *args: Any, **options: Any) -> None:
+        """Whichever page or program moves a tester to another time zone, that is noted."""
+        saved = options.get("update_fields")
+        may_have_moved = not self._state.adding and (saved is None or "timezone" in saved)
+        if may_have_moved and self._note_move(timezone.now()) and saved is not None:
+            options["update_fields"] = {*saved, "timezone_before", "timezone_changed_at"}
+        super().save(*args, **options)
+
+    def _note_move(self, now: datetime) -> bool:
+        """Keep the zone they come from, and when; whether there was anything to keep."""
+        stored = User.objects.filter(pk=self.pk).first()
+        # Before their consent nobody is coached, and the zone was a guess.
+        if stored is None or not stored.has_consented or stored.timezone == self.timezone:
+            return False
+        if stored.has_just_left(self.timezone, now):
+            self.timezone_before, self.timezone_changed_at = "", None
+        else:
+            self.timezone_before, self.timezone_changed_at = stored.timezone, now
+        return True
+
+    def has_just_left(self, name: str, now: datetime) -> bool:
+        """Whether that zone was theirs a moment ago: going back to it corrects a slip."""
+        left_at = self.timezone_changed_at
+        return self.timezone_before == name and left_at is not None and now - left_at < SLIP
+
     @property
     def has_consented(self) -> bool:
         """Whether their health data may be read, and a model asked about it."""
         return self.health_consent_at is not None
+
+    def age_on(self, day: date) -> int | None:
+        """In whole years, the lower of the two that a year of birth allows; None when not given."""
+        return None if self.birth_year is None else max(day.year - self.birth_year - 1, 0)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -12,6 +12,25 @@ READABLE = {"is_active": True, "health_consent_at__isnull": False}
 NOT_ALLOWED = "Your health data may not be read. Allow it in Settings, under Privacy."
 
 
+class NotAllowed(Exception):
+    """The tester has not given consent, or has withdrawn it; the message is for them."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_ALLOWED)
+
+
+def require_consent(user_id: int) -> None:
+    """Raises NotAllowed."""
+    if not may_be_read(user_id):
+        raise NotAllowed
+
+
+def require_consent_for_now(user_id: int) -> None:
+    """Within a transaction, and good until its end; raises NotAllowed."""
+    if not is_allowed_for_now(user_id):
+        raise NotAllowed
+
+
 def may_be_read(user_id: int) -> bool:
     """Asked of the database each time: consent can be withdrawn while work is under way."""
     return User.objects.filter(pk=user_id, **READABLE).exists()

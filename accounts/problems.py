@@ -32,11 +32,17 @@ TITLES = {
 
 
 class Refusal(APIException):
-    """An error with a status, and with members of its own beside the usual ones."""
+    """An error with a status, and with members of its own beside the usual ones.
 
-    def __init__(self, status_code: int, detail: str, **members: Any) -> None:
+    `wait_s` are the seconds to come back after, told as Retry-After.
+    """
+
+    def __init__(
+        self, status_code: int, detail: str, *, wait_s: int | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.status_code = status_code
+        self.wait = wait_s
         self.members = members
 
 

@@ -111,7 +111,7 @@ class Profile(serializers.ModelSerializer[User]):
         model = User
         fields = (
             *("id", "email", "timezone", "units", "send_time"),
-            *("sex", "hr_max_bpm", "lthr_bpm", "ftp_w"),
+            *("sex", "birth_year", "hr_max_bpm", "lthr_bpm", "has_reds", "ftp_w"),
             *("is_admin", "has_second_factor", "health_consent_at"),
         )
         read_only_fields = fields

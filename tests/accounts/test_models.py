@@ -1,8 +1,10 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.utils import timezone
 
 from accounts.models import Ftp, User, timezone_names, validate_timezone
 from tests import factories
@@ -152,3 +154,79 @@ def test_ftp_of_a_stranger_on_the_same_day_stands_beside_it(tester: User) -> Non
     Ftp.objects.create(user=stranger, effective_date=TODAY, power_w=300)
 
     assert [ftp.power_w for ftp in tester.ftps.all()] == [220]
+
+
+@pytest.mark.parametrize(("year", "age"), [(None, None), (1984, 41), (2009, 16), (2026, 0)])
+def test_age_is_the_lower_of_the_two_that_a_year_of_birth_allows(
+    year: int | None, age: int | None
+) -> None:
+    assert User(birth_year=year).age_on(date(2026, 7, 4)) == age
+
+
+@time_machine.travel("2026-07-04T06:00:00Z", tick=False)
+@pytest.mark.parametrize("year", [1899, 2027, 84])
+def test_year_of_birth_that_cannot_be_is_refused(tester: User, year: int) -> None:
+    tester.birth_year = year
+
+    with pytest.raises(ValidationError) as refused:
+        tester.full_clean()
+
+    assert refused.value.message_dict == {
+        "birth_year": ["Write the year you were born in with four figures, such as 1984."]
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("update_fields", [None, ["timezone", "units"]])
+def test_move_to_another_time_zone_is_noted_by_any_way_of_saving(
+    tester: User, update_fields: list[str] | None
+) -> None:
+    before = timezone.now()
+    tester.timezone = "Asia/Tokyo"
+    tester.save(update_fields=update_fields)
+    tester.save()
+
+    stored = User.objects.get()
+    assert (stored.timezone, stored.timezone_before) == ("Asia/Tokyo", "Europe/Paris")
+    assert stored.timezone_changed_at is not None
+    assert before <= stored.timezone_changed_at <= timezone.now()
+
+
+@pytest.mark.django_db
+def test_saving_something_else_is_no_move(tester: User) -> None:
+    tester.timezone = "Asia/Tokyo"
+    tester.units = User.Units.IMPERIAL
+    tester.save(update_fields=["units"])
+
+    stored = User.objects.get()
+    assert (stored.timezone, stored.timezone_before) == ("Europe/Paris", "")
+    assert stored.timezone_changed_at is None
+
+
+@pytest.mark.django_db
+def test_first_time_zone_of_an_account_is_no_move() -> None:
+    user = factories.tester(health_consent_at=None, timezone="UTC")
+    user.timezone, user.health_consent_at = "Europe/Paris", factories.CONSENTED_AT
+    user.save()
+
+    stored = User.objects.get()
+    assert (stored.timezone_before, stored.timezone_changed_at) == ("", None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(timedelta(minutes=59), ""), (timedelta(minutes=61), "Asia/Tokyo")],
+)
+def test_time_zone_that_is_put_right_at_once_was_no_move(
+    tester: User, since: timedelta, expected: str
+) -> None:
+    tester.timezone = "Asia/Tokyo"
+    tester.save()
+    User.objects.update(timezone_changed_at=timezone.now() - since)
+
+    tester.timezone = "Europe/Paris"
+    tester.save()
+
+    assert User.objects.get().timezone_before == expected
+    assert (User.objects.get().timezone_changed_at is None) is (expected == "")
