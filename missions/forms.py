@@ -24,6 +24,13 @@ CHANGED_MEANWHILE = (
     "This mission was changed meanwhile, perhaps in another window. Nothing was saved. What you "
     "typed is below, with what is stored now beside it. Save again to keep yours."
 )
+CUSTOMS = (
+    "No study settles these. The coach keeps them unless you set others; an empty one goes back "
+    "to the usual. Always kept: nothing hard while readiness and form are both unknown or an "
+    "injury is reported, and confidence goes down with everything that is missing. In the event "
+    "at least three hard days in a row are allowed; under 18 you rest after five days at the "
+    "latest."
+)
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -65,6 +72,8 @@ class MissionForm(forms.ModelForm[Mission]):
         # Before what is typed is put into the instance.
         self.days_before = copy(self.instance)
         self.fields["mission_type"].choices = [("", "choose one"), *Mission.Type.choices]  # type: ignore[attr-defined]
+        for name in Mission.CONVENTIONS:
+            self.fields[name].required = False
         # Stages are counted from the first day, and points hang on them once the event is on.
         if self.instance.state == Mission.State.EVENT_ACTIVE:
             for name in ("event_start", "points_schema"):
@@ -75,12 +84,22 @@ class MissionForm(forms.ModelForm[Mission]):
 
     def parts(self) -> list["Part"]:
         limits = [self[name] for name in Mission.LIMITS]
+        conventions = [self[name] for name in Mission.CONVENTIONS]
         return [
             Part("Your limits", "Beyond any of them the coach gives no hard work.", limits),
+            Part("Customs of coaching", CUSTOMS, conventions),
             Part("What you aim at", "", [self["targets"]]),
             Part("The points of the game", "", [self["points_schema"]]),
             Part("Notes", "", [self["notes"]]),
         ]
+
+    def clean(self) -> dict[str, Any]:
+        """A custom that is left empty is the usual one."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in Mission.CONVENTIONS:
+            if name in cleaned and cleaned[name] is None:
+                cleaned[name] = getattr(Mission(), name)
+        return cleaned
 
     def clean_points_schema(self) -> dict[str, Any]:
         """To name no bonuses and to name none is the same: what is stored stays."""

@@ -109,7 +109,7 @@ def standing(game: Game) -> dict[str, Any]:
     in_breakaway = sum(one.ride_mode == "breakaway" for one in mountains)
     open_mountains = sum(one.is_open for one in mountains)
     return {
-        "points_total": game.points_total,
+        "total_points": game.points_total,
         "stages_total": game.stages_total,
         "stages_completed": game.stages_completed,
         "stages_missed": sum(one.is_missed for one in game.to_ride),

@@ -24,6 +24,13 @@ class Limit:
     least: int
     most: int
 
+    @property
+    def usual(self) -> int:
+        """Its default, of a limit that no mission goes without."""
+        if self.default is None:
+            raise ValueError("This limit has no default.")
+        return self.default
+
     def as_field(self) -> dict[str, Any]:
         """The options of the model field that stores it."""
         return {
@@ -45,6 +52,14 @@ MAX_CONSECUTIVE_HARD_DAYS = Limit(2, 1, 4)
 MAX_HARD_SESSIONS_PER_WEEK = Limit(3, 0, 7)
 MAX_RHR = Limit(None, 30, 120)
 MAX_ZONE = Limit(None, 1, 7)
+# Conventions of coaching, which no trial supports: a tester sees them and may set their own.
+RHR_RISE_BPM = Limit(7, 3, 20)
+MAX_DAYS_WITHOUT_REST = Limit(6, 3, 14)
+USUAL_RAMP_RATE = Limit(5, 1, 15)
+MAX_LOAD_PCT = Limit(150, 100, 300)
+MAX_MONOTONY = Limit(2, 1, 5)
+NEW_TESTER_MINUTES = Limit(75, 20, 240)
+JET_LAG_HOURS = Limit(3, 1, 12)
 
 # What a mission may aim at, in its unit.
 TARGETS = {

@@ -149,6 +149,16 @@ class Mission(models.Model):
         "max_rhr",
         "max_zone",
     )
+    # The rest of what a coach's custom sets, and a tester may set differently.
+    CONVENTIONS = (
+        "rhr_rise_bpm",
+        "max_days_without_rest",
+        "usual_ramp_rate",
+        "max_load_pct",
+        "max_monotony",
+        "new_tester_minutes",
+        "jet_lag_hours",
+    )
     EDITABLE_FIELDS = (
         "name",
         "mission_type",
@@ -166,6 +176,7 @@ class Mission(models.Model):
         "blackout_dates",
         "restrictions",
         *LIMITS,
+        *CONVENTIONS,
         "targets",
         "points_schema",
         "notes",
@@ -254,6 +265,32 @@ class Mission(models.Model):
         "highest power zone allowed",
         **limits.MAX_ZONE.as_field(),
         help_text="If a clinician has set you one, 1 to 7.",
+    )
+    rhr_rise_bpm = models.PositiveSmallIntegerField(
+        "rise of the resting heart rate (bpm) from which nothing is hard",
+        **limits.RHR_RISE_BPM.as_field(),
+        help_text="Above your own usual rate.",
+    )
+    max_days_without_rest = models.PositiveSmallIntegerField(
+        "days without rest after which you rest", **limits.MAX_DAYS_WITHOUT_REST.as_field()
+    )
+    usual_ramp_rate = models.PositiveSmallIntegerField(
+        "fitness (CTL) gained in a week that is marked", **limits.USUAL_RAMP_RATE.as_field()
+    )
+    max_load_pct = models.PositiveSmallIntegerField(
+        "load of a day that is marked (% of the highest in 30 days)",
+        **limits.MAX_LOAD_PCT.as_field(),
+    )
+    max_monotony = models.PositiveSmallIntegerField(
+        "monotony of a week that is marked",
+        **limits.MAX_MONOTONY.as_field(),
+        help_text="The mean of seven daily loads over how much they differ.",
+    )
+    new_tester_minutes = models.PositiveSmallIntegerField(
+        "most minutes in the first two weeks", **limits.NEW_TESTER_MINUTES.as_field()
+    )
+    jet_lag_hours = models.PositiveSmallIntegerField(
+        "hours of time shift after which a hard day is marked", **limits.JET_LAG_HOURS.as_field()
     )
     targets = models.JSONField(default=dict, blank=True, validators=[validate_targets])
     points_schema = models.JSONField(

@@ -40,6 +40,7 @@ ANSWERS = {
     "max_hard_sessions_per_week": "2",
     "max_rhr": "",
     "max_zone": "5",
+    "max_days_without_rest": "5",
     "targets_0": "70",
     "targets_2": "45",
     "points_schema_flat_gc": "5",
@@ -90,12 +91,31 @@ def test_form_makes_the_mission_it_describes(tester: User) -> None:
         "max_hard_sessions_per_week": 2,
         "max_rhr": None,
         "max_zone": 5,
+        "rhr_rise_bpm": 7,
+        "max_days_without_rest": 5,
+        "usual_ramp_rate": 5,
+        "max_load_pct": 150,
+        "max_monotony": 2,
+        "new_tester_minutes": 75,
+        "jet_lag_hours": 3,
         "targets": {"ctl": 70, "climb_minutes": 45},
         "points_schema": {"flat": {"gc": 5, "breakaway": 8}},
         "notes": "Long climbs first.",
     }
     assert stored.owner == tester
     assert stored.stages.count() == 5
+
+
+def test_custom_of_coaching_that_is_left_empty_is_the_usual_one(tester: User) -> None:
+    mission = form(tester, rhr_rise_bpm="9", max_load_pct="", jet_lag_hours="2").save()
+
+    assert (mission.rhr_rise_bpm, mission.max_load_pct, mission.jet_lag_hours) == (9, 150, 2)
+
+
+def test_custom_of_coaching_out_of_its_range_is_refused(tester: User) -> None:
+    assert form(tester, max_load_pct="90").errors == {
+        "max_load_pct": ["Ensure this value is greater than or equal to 100."]
+    }
 
 
 def test_form_begins_with_the_testers_zone_and_the_defaults(tester: User) -> None:
@@ -127,6 +147,13 @@ def test_form_begins_with_the_testers_zone_and_the_defaults(tester: User) -> Non
         "max_hard_sessions_per_week": 3,
         "max_rhr": None,
         "max_zone": None,
+        "rhr_rise_bpm": 7,
+        "max_days_without_rest": 6,
+        "usual_ramp_rate": 5,
+        "max_load_pct": 150,
+        "max_monotony": 2,
+        "new_tester_minutes": 75,
+        "jet_lag_hours": 3,
         "targets": [None] * 4,
         "notes": "",
         "points_schema": PriceList.of(default_points_schema()).with_offers(),

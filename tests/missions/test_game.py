@@ -124,7 +124,7 @@ def test_standing_is_what_the_coach_is_told(tester: User) -> None:
     ride(mission, 4, RideMode.GC)
 
     assert game.standing(game.game_of(mission)) == {
-        "points_total": 33,
+        "total_points": 33,
         "stages_total": 7,
         "stages_completed": 3,
         "stages_missed": 0,

@@ -57,6 +57,15 @@ def test_mission_has_the_defaults_of_the_form(tester: User) -> None:
         "max_rhr": None,
         "max_zone": None,
     }
+    assert {name: getattr(mission, name) for name in Mission.CONVENTIONS} == {
+        "rhr_rise_bpm": 7,
+        "max_days_without_rest": 6,
+        "usual_ramp_rate": 5,
+        "max_load_pct": 150,
+        "max_monotony": 2,
+        "new_tester_minutes": 75,
+        "jet_lag_hours": 3,
+    }
     assert mission.points_schema["mtn_itt"] == {"gc": 6, "breakaway": 9}
 
 
