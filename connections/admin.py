@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin import Record
-from connections import refresh, sync
+from accounts.privacy import NotAllowed
+from connections import refresh
 from connections.models import (
     AppleHealthUpload,
     Connection,
@@ -149,6 +150,6 @@ def _is_asked(connection: Connection) -> bool:
     """Not those that wait for their tester: to connect anew, or to allow it."""
     try:
         refresh.read_now(connection)
-    except (refresh.NeedsTester, sync.NotAllowed):
+    except (refresh.NeedsTester, NotAllowed):
         return False
     return True

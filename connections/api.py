@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import throttle
+from accounts.privacy import NotAllowed
 from accounts.problems import Refusal, errors
 from accounts.sessions import signed_in
-from connections import consent, panel, refresh, registry, sources, sync
+from connections import consent, panel, refresh, registry, sources
 from connections.forms import TOKEN_LENGTH, TOKEN_SPELLING
-from connections.providers.base import ApiProvider
 from connections.providers.http import ProviderError, ProviderRefuses, ReconnectNeeded
 
 RETRY_AFTER = OpenApiParameter(
@@ -85,14 +85,17 @@ class ConnectionView(APIView):
         responses={200: SourceSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 502)},
     )
     def post(self, request: Request, provider: str) -> Response:
-        source = _that_takes_tokens(provider)
+        try:
+            source = registry.that_takes_tokens(provider)
+        except registry.NotAnApi as error:
+            raise NotFound(f"There is no source {provider!r} here that takes a token.") from error
         pasted = TokenSerializer(data=request.data)
         pasted.is_valid(raise_exception=True)
         user = signed_in(request)
         throttle.hit("connect", request, str(user.pk))
         try:
             consent.keep_pasted_token(user, source, pasted.validated_data["token"])
-        except sync.NotAllowed as reason:
+        except NotAllowed as reason:
             raise Refusal(status.HTTP_403_FORBIDDEN, str(reason)) from reason
         except (ReconnectNeeded, ProviderRefuses) as refusal:
             raise ValidationError({"token": [_not_kept(refusal)]}) from refusal
@@ -139,7 +142,7 @@ class ConnectionSync(APIView):
         connection = get_object_or_404(user.connections, provider=provider)
         try:
             refresh.read_now(connection)
-        except sync.NotAllowed as reason:
+        except NotAllowed as reason:
             raise Refusal(status.HTTP_403_FORBIDDEN, str(reason)) from reason
         except refresh.NeedsTester as reason:
             raise Refusal(status.HTTP_409_CONFLICT, str(reason)) from reason
@@ -149,10 +152,3 @@ class ConnectionSync(APIView):
 
 def _not_kept(error: ProviderError) -> str:
     return f"{error} The token was not kept."
-
-
-def _that_takes_tokens(provider: str) -> ApiProvider:
-    for source in registry.all_apis():
-        if source.name == provider and source.takes_pasted_token:
-            return source
-    raise NotFound(f"There is no source {provider!r} here that takes a token.")

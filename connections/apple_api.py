@@ -18,9 +18,10 @@ from rest_framework.views import APIView
 
 from accounts import throttle
 from accounts.models import User
+from accounts.privacy import NotAllowed
 from accounts.problems import Refusal, errors, of_form
 from accounts.sessions import signed_in
-from connections import apple_uploads
+from connections import apple_uploads, incoming
 from connections.api import LOCATION, RETRY_AFTER
 from connections.forms import AppleHealthForm, too_large
 from connections.models import AppleHealthUpload
@@ -78,7 +79,7 @@ class AppleHealthUploads(APIView):
 
     def initial(self, request: Request, *args: Any, **options: Any) -> None:
         # Before anything reads the body: signing in by session already would.
-        if _length_of(request) > settings.UPLOAD_MAX_BYTES:
+        if incoming.length_of(request.headers) > settings.UPLOAD_MAX_BYTES:
             raise Refusal(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, too_large())
         super().initial(request, *args, **options)
 
@@ -132,7 +133,7 @@ def _received(user: User, request: Request) -> AppleHealthUpload:
         return apple_uploads.receive(user, form.cleaned_data["file"])
     except UnreadablePostError as error:
         raise ParseError(CUT_OFF) from error
-    except apple_uploads.NotAllowed as refusal:
+    except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     except apple_uploads.AnotherUnfinished as refusal:
         raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
@@ -142,8 +143,3 @@ def _received(user: User, request: Request) -> AppleHealthUpload:
 
 def _mine(request: Request, pk: UUID) -> AppleHealthUpload:
     return get_object_or_404(AppleHealthUpload.objects.owned_by(signed_in(request)), pk=pk)
-
-
-def _length_of(request: Request) -> int:
-    length = request.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else 0

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.privacy import NotAllowed
 from accounts.sessions import signed_in
 from accounts.throttle import limited
 from connections import apple_uploads, incoming
@@ -23,7 +24,7 @@ from connections.views import panel_page
 @limited("upload")
 def upload(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
-    if incoming.is_too_long(request.headers.get("Content-Length", "")):
+    if incoming.is_too_long(incoming.length_of(request.headers)):
         return _refused(request, too_large(), status=413)
     try:
         apple_uploads.refuse_another(user)
@@ -31,7 +32,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         if not form.is_valid():
             return panel_page(request, apple=form, status=400)
         apple_uploads.receive(user, form.cleaned_data["file"])
-    except apple_uploads.NotAllowed as error:
+    except NotAllowed as error:
         return _refused(request, str(error), status=403)
     except apple_uploads.AnotherUnfinished as error:
         return _refused(request, str(error), status=409)

@@ -45,10 +45,6 @@ class NotReceived(Exception):
     """The file could not be stored; the message is for the tester."""
 
 
-class NotAllowed(Exception):
-    """The tester has not allowed their health data to be read; the message is for them."""
-
-
 class AnotherUnfinished(Exception):
     """One import of a tester at a time; the message is for them."""
 
@@ -60,10 +56,9 @@ class AlreadyFinished(Exception):
 def receive(user: User, upload: File[bytes]) -> AppleHealthUpload:
     """Put an uploaded file where the worker finds it, and have it read.
 
-    Raises NotAllowed, AnotherUnfinished and NotReceived.
+    Raises privacy.NotAllowed, AnotherUnfinished and NotReceived.
     """
-    if not privacy.may_be_read(user.pk):
-        raise NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent(user.pk)
     row = keep_file(user, upload.name or "export", upload)
     # No functools.partial: Django trips over its missing name when the broker is away.
     transaction.on_commit(lambda: publish(row), robust=True)
@@ -130,15 +125,13 @@ def _read(upload: AppleHealthUpload) -> None:
     if upload.attempts > AppleHealthUpload.MOST_ATTEMPTS:
         _fail(upload, "Reading this export broke off several times. Export again and send that.")
         return
-    if not privacy.may_be_read(upload.user_id):
-        _fail(upload, privacy.NOT_ALLOWED)
-        return
     tell = Progress(upload)
     try:
+        privacy.require_consent(upload.user_id)
         with incoming.at_hand(upload.stored_name, partial(tell, 0, 0)) as path:
             export = read_export(path, upload.user.zone, tell)
         keep(upload, export)
-    except (NotAnExport, NotAllowed) as error:
+    except (NotAnExport, privacy.NotAllowed) as error:
         _fail(upload, str(error))
     except FileNotFoundError:
         _fail(upload, "The uploaded file is gone. Send it again.")
@@ -152,8 +145,7 @@ def keep(upload: AppleHealthUpload, export: HealthExport) -> None:
     """
     user, now = upload.user, timezone.now()
     with transaction.atomic():
-        if not privacy.is_allowed_for_now(user.pk):
-            raise NotAllowed(privacy.NOT_ALLOWED)
+        privacy.require_consent_for_now(user.pk)
         newest = user.apple_uploads.newest_import()
         is_newest = newest is None or not _is_before(export.exported_at, newest.exported_at)
         nights = keep_nights(apple_rows.nights(user, export, now), is_newest=is_newest)

@@ -76,10 +76,9 @@ def keep(user: User, provider: str, account: str, tokens: Tokens) -> Connection:
 def keep_pasted_token(user: User, provider: ApiProvider, token: str) -> Connection:
     """Keep a pasted token that the provider itself accepts.
 
-    Raises sync.NotAllowed, another ProviderError, or AccountTaken.
+    Raises privacy.NotAllowed, a ProviderError, or AccountTaken.
     """
-    if not privacy.may_be_read(user.pk):
-        raise sync.NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent(user.pk)
     account = provider.account_of(token)
     # What was granted on a consent page before ends with it, as far as that is to be had.
     for granted in user.connections.filter(provider=provider.name).exclude(refresh_token=""):

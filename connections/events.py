@@ -164,7 +164,7 @@ def _look_into(connection: Connection, events: Sequence[ProviderEvent], now: dat
         _follow(connection, events, now)
     except ProviderBusy as busy:
         _postpone(events, busy.retry_at or now + AGAIN_AFTER)
-    except sync.NotAllowed:
+    except privacy.NotAllowed:
         _done(events, now)
     except ReconnectNeeded:
         _done(events, now)
@@ -179,8 +179,7 @@ def _follow(connection: Connection, events: Sequence[ProviderEvent], now: dateti
     if any(event.aspect == ENDED for event in events) and _is_ended(connection, now):
         consent.end(connection, now)
         return
-    if not privacy.may_be_read(connection.user_id):
-        raise sync.NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent(connection.user_id)
     if connection.state == Connection.State.BROKEN:
         return  # whoever connects again is read again
     objects = {event.object_id for event in events if event.aspect != ENDED}

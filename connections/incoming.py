@@ -6,7 +6,7 @@ lies in the storage `uploads`: a folder, or a bucket. Nowhere is a file ever hel
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -105,7 +105,7 @@ class ToDisk(FileUploadHandler):
         self._is_too_long = False
 
     def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *_: Any) -> None:  # noqa: N803
-        self._is_too_long = is_too_long(str(content_length))
+        self._is_too_long = is_too_long(content_length)
 
     def new_file(self, *args: Any, **options: Any) -> None:
         super().new_file(*args, **options)
@@ -158,10 +158,16 @@ def drops_parts(get_response: View) -> View:
     return handled
 
 
-def is_too_long(content_length: str) -> bool:
+def length_of(headers: Mapping[str, str]) -> int:
+    """What a request says of its length before anybody reads it; 0 where it says nothing."""
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def is_too_long(length: int) -> bool:
     """Whether a request is longer than any file that is taken; of such a one nothing is stored."""
-    most_bytes = settings.UPLOAD_MAX_BYTES + FORM_BYTES
-    return content_length.isdecimal() and int(content_length) > most_bytes
+    most_bytes: int = settings.UPLOAD_MAX_BYTES + FORM_BYTES
+    return length > most_bytes
 
 
 def is_whole(content: File[bytes]) -> bool:

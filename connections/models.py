@@ -221,6 +221,11 @@ class Ride(models.Model):
     is_stream_read = models.BooleanField(
         default=False, help_text="Whether its power was asked for second by second, for NP."
     )
+    power_histogram = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Seconds in each 10 W from 0 W up; empty where no stream was read.",
+    )
     read_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -23,8 +23,8 @@ from accounts import privacy
 from accounts.models import User
 from connections import consent, registry
 from connections.providers.base import ApiProvider
-from connections.providers.consent import NotConnected
 from connections.providers.http import ProviderBusy, ProviderError, ProviderRefuses
+from connections.providers.not_connected import NotConnected
 from connections.sources import label_of
 
 NO_GOOD_ANSWER = "{label} did not answer as it should. Try again in a few minutes."

@@ -17,6 +17,11 @@ from connections.sources import Source
 
 # CTL and the 60-day baselines both fit in it.
 HISTORY = timedelta(days=180)
+OF_A_MORNING = (
+    DailySample.Kind.READINESS,
+    DailySample.Kind.TEMPERATURE_DEVIATION,
+    DailySample.Kind.REST_MODE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class SourceReport:
 class Readings:
     """Rides oldest first and still with duplicates; nights of the whole history; FTPs oldest first.
 
-    `scores`: of each source that has a readiness of its own the newest. `told_until`: the local
-    date until which a source has told of every ride. `orders`: which source counts for what.
+    `scores`: of each source that has a readiness of its own the newest; `mornings`: so of what
+    else it says of a morning. `told_until`: the local date until which a source has told of every
+    ride. `orders`: which source counts for what.
     `kept_back`: the sources whose readings were left out for the coach; `withheld` are those of
     them that the tester has.
     """
@@ -52,6 +58,7 @@ class Readings:
     rides: Sequence[Ride]
     nights: Sequence[Night]
     scores: Sequence[DailySample]
+    mornings: Sequence[DailySample]
     ftps: Sequence[Ftp]
     sources: Sequence[SourceReport]
     told_until: Mapping[str, date]
@@ -80,12 +87,16 @@ def gather_all(user: User, local_date: date) -> Readings:
     first = local_date - HISTORY
     connections = list(user.connections.with_last_reason())
     last_import = user.apple_uploads.newest_import()
+    samples = _newest_samples(user, first, local_date)
     return Readings(
-        rides=list(user.rides.filter(local_date__range=(first, local_date)).order_by("started_at")),
+        rides=list(
+            user.rides.filter(local_date__range=(first, local_date)).order_by("started_at", "pk")
+        ),
         nights=list(
             user.nights.filter(local_date__range=(first, local_date)).order_by("local_date")
         ),
-        scores=_newest_scores(user, first, local_date),
+        scores=[one for one in samples if one.kind == DailySample.Kind.READINESS],
+        mornings=[one for one in samples if one.kind != DailySample.Kind.READINESS],
         ftps=list(user.ftps.filter(effective_date__lte=local_date).order_by("effective_date")),
         sources=_reports(connections, last_import, local_date),
         told_until=told_until(user, connections, last_import),
@@ -111,6 +122,7 @@ def for_coach(told: Readings, user: User) -> Readings:
         rides=[ride for ride in told.rides if ride.source not in kept],
         nights=[night for night in told.nights if night.source not in kept],
         scores=[score for score in told.scores if score.source not in kept],
+        mornings=[sample for sample in told.mornings if sample.source not in kept],
         ftps=[ftp for ftp in told.ftps if ftp.source not in kept],
         sources=[
             *(report for report in told.sources if report.source not in kept),
@@ -122,13 +134,14 @@ def for_coach(told: Readings, user: User) -> Readings:
     )
 
 
-def _newest_scores(user: User, first: date, last: date) -> list[DailySample]:
-    scores = DailySample.objects.filter(
-        user=user, kind=DailySample.Kind.READINESS, local_date__range=(first, last)
+def _newest_samples(user: User, first: date, last: date) -> list[DailySample]:
+    """Of each source and kind the newest."""
+    samples = DailySample.objects.filter(
+        user=user, kind__in=OF_A_MORNING, local_date__range=(first, last)
     ).order_by()
-    of_source = scores.filter(source=OuterRef("source")).values("source")
-    newest = of_source.annotate(newest=Max("local_date")).values("newest")
-    return list(scores.filter(local_date=Subquery(newest)).order_by("source"))
+    alike = samples.filter(source=OuterRef("source"), kind=OuterRef("kind")).values("source")
+    newest = alike.annotate(newest=Max("local_date")).values("newest")
+    return list(samples.filter(local_date=Subquery(newest)).order_by("source"))
 
 
 def _reports(

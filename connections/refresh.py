@@ -56,9 +56,8 @@ def claim_due(now: datetime, most: int) -> list[int]:
 
 
 def read_now(connection: Connection) -> None:
-    """By the wish of a person; raises NeedsTester or sync.NotAllowed where it is of no use."""
-    if not privacy.may_be_read(connection.user_id):
-        raise sync.NotAllowed(privacy.NOT_ALLOWED)
+    """By the wish of a person; raises NeedsTester or privacy.NotAllowed where it is of no use."""
+    privacy.require_consent(connection.user_id)
     if connection.state == Connection.State.BROKEN:
         raise NeedsTester(connection.last_error)
     sync.request(connection, is_urgent=True)

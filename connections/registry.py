@@ -10,7 +10,7 @@ from connections.providers.base import ApiProvider, Metric, Provider
 
 
 class NotAnApi(LookupError):
-    """The source is not one that is read over an API."""
+    """The source is not one that is read over an API, or not in this way."""
 
 
 def provider_of(name: str) -> Provider:
@@ -28,6 +28,14 @@ def api_of(name: str) -> ApiProvider:
 def is_uploaded(name: str) -> bool:
     """Whether a source comes as files of the tester's; False for one that there is not."""
     return name in settings.SOURCES and not isinstance(provider_of(name), ApiProvider)
+
+
+def that_takes_tokens(name: str) -> ApiProvider:
+    """Raises NotAnApi for a source that is not listed, or takes none."""
+    for provider in all_apis():
+        if provider.name == name and provider.takes_pasted_token:
+            return provider
+    raise NotAnApi(name)
 
 
 def all_providers() -> list[Provider]:

@@ -13,8 +13,6 @@ from connections.providers.base import Visit
 
 KEPT: tuple[type[Model], ...] = (Ride, Night, DailySample)
 ATTEMPTS_KEPT_FOR = timedelta(days=30)
-
-
 # What was deleted there is gone here within a day, as often as the event of it is lost.
 RECONCILED_EVERY = timedelta(hours=24)
 
@@ -32,26 +30,27 @@ def is_history_stale(connection: Connection, now: datetime) -> bool:
     return connection.history_read_at is None or connection.history_read_at <= now - min(limits)
 
 
-def forget_rides_gone(connection: Connection, since: datetime, now: datetime) -> int:
-    """Delete what the reading made at `now` did not find again: it was deleted at the source."""
-    gone, _ = Ride.objects.filter(
-        user=connection.user, source=connection.provider, started_at__gt=since, read_at__lt=now
+def forget_rides_gone(connection: Connection, visit: Visit) -> None:
+    """Delete what a reading did not find again: it was deleted at the source."""
+    Ride.objects.filter(
+        user=connection.user,
+        source=connection.provider,
+        started_at__gt=visit.since,
+        read_at__lt=visit.now,
     ).delete()
-    return gone
 
 
 def forget_samples_gone(
     connection: Connection, kinds: Sequence[DailySample.Kind], visit: Visit
-) -> int:
+) -> None:
     """Delete the samples of these kinds that their source has told before and now has not."""
-    gone, _ = DailySample.objects.filter(
+    DailySample.objects.filter(
         user=connection.user,
         source=connection.provider,
         kind__in=kinds,
         local_date__range=(visit.first_date, visit.last_date),
         read_at__lt=visit.now,
     ).delete()
-    return gone
 
 
 def erase(user: User, source: str) -> None:

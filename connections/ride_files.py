@@ -14,7 +14,6 @@ from django.utils import timezone
 from accounts import privacy, purging
 from accounts.models import User
 from connections import incoming
-from connections.apple_uploads import NotAllowed
 from connections.models import Ride, RideFile
 from connections.providers.ride_files import (
     NotARideFile,
@@ -47,10 +46,9 @@ Status = RideFile.Status
 def receive(user: User, uploads: Sequence[File[bytes]]) -> list[RideFile]:
     """Put uploaded files where the worker finds them, and have them read.
 
-    What is wrong with one of them is told on its row. Raises NotAllowed.
+    What is wrong with one of them is told on its row. Raises privacy.NotAllowed.
     """
-    if not privacy.may_be_read(user.pk):
-        raise NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent(user.pk)
     now = timezone.now()
     rows = RideFile.objects.bulk_create([_stored(user, upload, now) for upload in uploads])
     # No functools.partial: Django trips over its missing name when the broker is away.
@@ -129,7 +127,7 @@ def _read(row: RideFile) -> None:
     try:
         recorded = _recorded(row)
         new = keep(row.user, recorded)
-    except (NotARideFile, NotAllowed) as refusal:
+    except (NotARideFile, privacy.NotAllowed) as refusal:
         _finish(row, status=Status.FAILED, error=str(refusal)[:400])
     except FileNotFoundError:
         _finish(row, status=Status.FAILED, error="The uploaded file is gone. Send it again.")
@@ -168,10 +166,9 @@ def keep_only(user: User, recorded: RecordedFile) -> tuple[Ride, bool]:
 def _known(user: User, rides: Sequence[Ride]) -> QuerySet[Ride]:
     """Those that are here already, with nobody else writing until the end of the transaction.
 
-    Raises NotAllowed.
+    Raises privacy.NotAllowed.
     """
-    if not privacy.is_allowed_for_now(user.pk):
-        raise NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent_for_now(user.pk)
     return user.rides.filter(
         source=Source.FILE, external_id__in=[ride.external_id for ride in rides]
     )
@@ -200,6 +197,7 @@ def _row(user: User, ride: RecordedRide, external_id: str) -> Ride:
         average_power_w=ride.average_power_w,
         np_w=ride.np_w,
         has_power_meter=ride.has_power_meter,
+        power_histogram=ride.power_histogram,
         average_hr_bpm=ride.average_hr_bpm,
         max_hr_bpm=ride.max_hr_bpm,
         # A file tells of its own ride and of nothing after it: `coach.scored` takes the newest

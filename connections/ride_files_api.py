@@ -13,11 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import throttle
+from accounts.privacy import NotAllowed
 from accounts.problems import Refusal, errors, of_form
 from accounts.sessions import signed_in
-from connections import ride_files
+from connections import incoming, ride_files
 from connections.api import LOCATION, RETRY_AFTER
-from connections.apple_uploads import NotAllowed
 from connections.forms import RideFilesForm
 from connections.models import RideFile, RideFileQuerySet
 
@@ -63,9 +63,8 @@ class RideFiles(ListAPIView[RideFile]):
 
     def initial(self, request: Request, *args: Any, **options: Any) -> None:
         # Before anything reads the body: signing in by session already would.
-        length = request.headers.get("Content-Length", "")
         most = settings.RIDE_FILES_AT_ONCE * settings.RIDE_FILE_MAX_BYTES
-        if length.isdecimal() and int(length) > most:
+        if incoming.length_of(request.headers) > most:
             raise Refusal(
                 status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
                 f"This is larger than {most // 1_000_000} MB. Send fewer files at once.",

@@ -7,10 +7,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
+from accounts.privacy import NotAllowed
 from accounts.sessions import signed_in
 from accounts.throttle import limited
 from connections import ride_files, rides
-from connections.apple_uploads import NotAllowed
 from connections.forms import RideFilesForm
 from connections.models import RideFile
 

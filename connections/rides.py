@@ -12,7 +12,6 @@ from django.utils import timezone
 from accounts import privacy
 from accounts.models import User
 from connections import ride_files
-from connections.apple_uploads import NotAllowed
 from connections.models import Ride
 from connections.providers.ride_files import NotARideFile, RecordedFile, TooLarge, read_rides
 from connections.sources import Source, label_of
@@ -60,10 +59,9 @@ class KeptElsewhere(Exception):
 def read_at_once(user: User, upload: File[bytes]) -> Ride:
     """Keep the one ride of a file, read while its sender waits.
 
-    Raises NotARideFile, of what takes too long TooLarge; AlreadyHere; NotAllowed.
+    Raises NotARideFile, of what takes too long TooLarge; AlreadyHere; privacy.NotAllowed.
     """
-    if not privacy.may_be_read(user.pk):
-        raise NotAllowed(privacy.NOT_ALLOWED)
+    privacy.require_consent(user.pk)
     recorded = _recorded(upload)
     if len(recorded.rides) > 1:
         raise NotARideFile(IS_SEVERAL.format(count=len(recorded.rides)))

@@ -15,11 +15,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import throttle
+from accounts.privacy import NotAllowed
 from accounts.problems import Problem, Refusal, described, errors
 from accounts.sessions import signed_in
-from connections import rides
+from connections import incoming, rides
 from connections.api import RETRY_AFTER
-from connections.apple_uploads import NotAllowed
 from connections.models import Ride
 from connections.providers.ride_files import NotARideFile, TooLarge
 
@@ -84,8 +84,8 @@ class RideUpload(APIView):
 
     def initial(self, request: Request, *args: Any, **options: Any) -> None:
         # Before anything reads the body: signing in by session already would.
-        length = request.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > settings.RIDE_FILE_MAX_BYTES + WRAPPING_BYTES:
+        most = settings.RIDE_FILE_MAX_BYTES + WRAPPING_BYTES
+        if incoming.length_of(request.headers) > most:
             raise _too_large(rides.too_large())
         super().initial(request, *args, **options)
 

@@ -1,43 +1,36 @@
-"""Reading one connection: a fresh token, the new rows, and a record of how it went."""
+"""Reading one connection: a fresh token, and the new rows."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from celery import current_app
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import privacy
-from connections import registry, retention, slots, tallies
+from connections import attempts, registry, retention, slots
 from connections.models import Connection, Ride, SyncAttempt
 from connections.providers.base import Told, Visit
 from connections.providers.http import (
     UNREADABLE,
-    ProviderBusy,
     ProviderError,
-    ProviderRefuses,
     ProviderUnavailable,
     ReconnectNeeded,
     TokenRefused,
 )
 from connections.rows import keep_nights, keep_rides, keep_samples
 
-logger = logging.getLogger(__name__)
-
 SYNC = "connections.sync"
 # Longer than a whole history takes; a worker that was killed keeps others away so long.
 READING_LEASE = timedelta(minutes=5)
-# What the tester has to hear of even while they know that the source fails.
-TOLD_ANEW = (ReconnectNeeded.reason, ProviderRefuses.reason)
 Answer = TypeVar("Answer")
 
 
-class NotAllowed(ProviderError):
-    """The tester has not given consent, or has withdrawn it."""
+class NotAllowed(ProviderError, privacy.NotAllowed):
+    """A reading that its tester has not allowed."""
 
     reason = "not_allowed"
 
@@ -78,10 +71,10 @@ def sync(
             visit, told = _told(connection, since, now, is_urgent)
             _keep(attempt, told, visit)
         except ProviderError as error:
-            _record_failure(connection, attempt, error)
+            attempts.failed(attempt, error)
         else:
-            _record_success(attempt, told, is_whole)
-    _log(attempt)
+            attempts.succeeded(attempt, told, is_whole=is_whole)
+    attempts.log(attempt)
     return attempt
 
 
@@ -164,7 +157,7 @@ def _keep(attempt: SyncAttempt, told: Told, visit: Visit) -> None:
         attempt.nights = keep_nights(told.nights)
         attempt.samples = keep_samples(told.samples)
         if registry.api_of(connection.provider).tells_of_deletions:
-            retention.forget_rides_gone(connection, visit.since, visit.now)
+            retention.forget_rides_gone(connection, visit)
         retention.forget_samples_gone(connection, told.whole_kinds, visit)
 
 
@@ -203,7 +196,7 @@ def _still_connected(connection: Connection) -> Iterator[None]:
         if not same_consent.select_for_update().exists():
             raise _not_connected(connection)
         if not is_allowed:
-            raise NotAllowed(privacy.NOT_ALLOWED)
+            raise NotAllowed
         yield
 
 
@@ -218,86 +211,3 @@ def _window(connection: Connection, now: datetime, is_whole: bool) -> tuple[date
     if is_whole or connection.last_success_at is None or is_stale:
         return now - provider.backfill, True
     return connection.last_success_at - provider.overlap, False
-
-
-def _record_success(attempt: SyncAttempt, told: Told, is_whole: bool) -> None:
-    attempt.is_success = True
-    if told.left_out:
-        attempt.error, attempt.reason = told.left_out[:300], SyncAttempt.INCOMPLETE
-        tallies.count(attempt.connection.provider, attempt.reason)
-    started_at = attempt.started_at
-    _record(
-        attempt,
-        **({"history_read_at": started_at} if is_whole else {}),
-        next_read_at=slots.after_success(attempt.connection_id, started_at, told.again_in),
-        state=Connection.State.OK,
-        last_success_at=started_at,
-        last_error="",
-        failing_since=None,
-        told_at=None,
-        waits_for=told.waits_for,
-    )
-
-
-def _record_failure(connection: Connection, attempt: SyncAttempt, error: ProviderError) -> None:
-    attempt.error, attempt.reason = str(error), error.reason
-    tallies.count(connection.provider, error.reason)
-    if isinstance(error, ProviderBusy):  # to wait its turn is no failure of the connection
-        next_read_at = slots.after_busy(connection.pk, attempt.started_at, error.retry_at)
-        _record(attempt, next_read_at=next_read_at)
-        return
-    changes = _after_failure(connection, attempt, error)
-    if isinstance(error, ReconnectNeeded):
-        changes["next_read_at"] = None
-        _record(attempt, **changes, state=Connection.State.BROKEN, last_error=attempt.error)
-    elif connection.state == Connection.State.BROKEN:
-        _record(attempt, state=Connection.State.BROKEN)  # what the tester must do stays said
-    else:
-        _record(attempt, **changes, last_error=attempt.error)
-
-
-def _after_failure(
-    connection: Connection, attempt: SyncAttempt, error: ProviderError
-) -> dict[str, Any]:
-    """When to try again, since when it fails, and whether that is to be told once more."""
-    started_at = attempt.started_at
-    failing_since = connection.failing_since or started_at
-    changes: dict[str, Any] = {
-        "failing_since": failing_since,
-        "next_read_at": slots.after_failure(failing_since, started_at),
-    }
-    earlier = connection.attempts.filter(started_at__gte=failing_since).exclude(pk=attempt.pk)
-    if error.reason in TOLD_ANEW and not earlier.filter(reason=error.reason).exists():
-        changes["told_at"] = None
-    return changes
-
-
-def _record(attempt: SyncAttempt, **changes: Any) -> None:
-    """By update and not by save: the tester may have disconnected or connected anew meanwhile."""
-    attempt.finished_at = timezone.now()
-    SyncAttempt.objects.filter(pk=attempt.pk).update(
-        finished_at=attempt.finished_at,
-        is_success=attempt.is_success,
-        rides=attempt.rides,
-        nights=attempt.nights,
-        samples=attempt.samples,
-        reason=attempt.reason,
-        error=attempt.error,
-    )
-    same_consent = Connection.objects.filter(
-        pk=attempt.connection_id, epoch=attempt.connection.epoch
-    )
-    same_consent.update(asked_at=None, **changes)
-
-
-def _log(attempt: SyncAttempt) -> None:
-    logger.info(
-        "read %s, connection %s: %s, %d rides, %d nights, %d samples, %d ms",
-        attempt.connection.provider,
-        attempt.connection_id,
-        attempt.reason or "ok",
-        attempt.rides,
-        attempt.nights,
-        attempt.samples,
-        (attempt.took or timedelta()) / timedelta(milliseconds=1),
-    )

@@ -7,12 +7,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.privacy import NotAllowed
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from connections import consent, panel, policy, refresh, registry, sync
+from connections import consent, panel, policy, refresh, registry
 from connections.forms import AppleHealthForm, TokenForm
 from connections.precedence_form import PrecedenceForm
-from connections.providers.base import ApiProvider
 from connections.providers.http import ProviderError, TokenRefused
 from connections.sources import label_of
 
@@ -40,7 +40,10 @@ def cards(request: HttpRequest) -> HttpResponse:
 @limited("connect")
 def connect_token(request: HttpRequest, provider: str) -> HttpResponse:
     """Keep a pasted token once the provider itself has accepted it."""
-    source = _that_takes_tokens(provider)
+    try:
+        source = registry.that_takes_tokens(provider)
+    except registry.NotAnApi as error:
+        raise Http404 from error
     form = TokenForm(request.POST, source=source.name)
     if not form.is_valid():
         return panel_page(request, token_form=form, status=400)
@@ -51,7 +54,7 @@ def connect_token(request: HttpRequest, provider: str) -> HttpResponse:
         form.add_error(
             "token", f"{label} does not accept this token. Copy all of it and try again."
         )
-    except ProviderError as error:
+    except (ProviderError, NotAllowed) as error:
         form.add_error("token", f"{error} The token was not kept.")
     except consent.AccountTaken as taken:
         form.add_error("token", str(taken))
@@ -68,7 +71,7 @@ def sync_now(request: HttpRequest, provider: str) -> HttpResponse:
     connection = get_object_or_404(signed_in(request).connections, provider=provider)
     try:
         refresh.read_now(connection)
-    except (refresh.NeedsTester, sync.NotAllowed) as refusal:
+    except (refresh.NeedsTester, NotAllowed) as refusal:
         messages.error(request, str(refusal))
     else:
         messages.info(request, f"{connection.get_provider_display()} is being read.")
@@ -105,13 +108,6 @@ def disconnect(request: HttpRequest, provider: str) -> HttpResponse:
     else:
         messages.success(request, f"{name} is disconnected.")
     return redirect("connections:panel")
-
-
-def _that_takes_tokens(provider: str) -> ApiProvider:
-    for source in registry.all_apis():
-        if source.name == provider and source.takes_pasted_token:
-            return source
-    raise Http404
 
 
 def panel_page(

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from celery.signals import after_task_publish
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.db import connection as database
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import User
 from connections.models import Connection
+from connections.readings import HISTORY
 from sandbox.strava.oauth import ATHLETE_COOKIE
 
 ATHLETE = 42_071_660
@@ -93,6 +97,11 @@ class Provider:
         handler.end_headers()
         with suppress(BrokenPipeError):  # a slow answer finds its client gone
             handler.wfile.write(reply.body)
+
+
+@pytest.fixture
+def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
+    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture
@@ -177,3 +186,9 @@ def new_tokens() -> dict[str, Any]:
 
 def reload(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
+
+
+def nights_to_read(user: User) -> int:
+    """The local dates of half a year up to now; a change to summer time can make it one fewer."""
+    now = timezone.now()
+    return (user.local_date(now) - user.local_date(now - HISTORY)).days + 1

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -32,11 +31,6 @@ Status = AppleHealthUpload.Status
 def _morning() -> Iterator[None]:
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-@pytest.fixture
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 def of(row: AppleHealthUpload) -> str:

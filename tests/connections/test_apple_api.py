@@ -29,11 +29,6 @@ def _morning() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-
-
 # --- sending one -------------------------------------------------------------------------------
 
 

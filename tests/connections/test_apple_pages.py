@@ -17,14 +17,11 @@ from connections.providers.apple_health.errors import AS_APPLE_MADE_IT
 from tests.connections.uploads import export, upload
 from tests.factories import NOW
 
+pytestmark = pytest.mark.usefixtures("_upload_folder")
+
 UPLOAD = "/connections/apple-health"
 Status = AppleHealthUpload.Status
 Published = list[tuple[str, list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 def cancel_path(row: AppleHealthUpload) -> str:

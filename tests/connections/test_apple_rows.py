@@ -199,6 +199,7 @@ def test_workout_becomes_a_ride(tester: User) -> None:
         "has_power_meter": True,
         "average_hr_bpm": 140.0,
         "max_hr_bpm": 171.0,
+        "power_histogram": None,
         "suffer_score": None,
         "read_at": NOW,
     }

@@ -32,14 +32,11 @@ from tests import factories
 from tests.connections.kept_answers import differences, value_count
 from tests.factories import NOW
 
+pytestmark = pytest.mark.usefixtures("_upload_folder")
+
 GENERATOR = Path(__file__).parent.parent / "make_export.py"
 DAYS = 40
 Status = AppleHealthUpload.Status
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 def generated(folder: Path, *options: str) -> Path:

@@ -12,10 +12,7 @@ from tests import factories
 from tests.connections.conftest import Provider, Reply
 from tests.connections.test_apple_uploads import steps, xml
 
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
+pytestmark = pytest.mark.usefixtures("_upload_folder")
 
 
 @pytest.fixture

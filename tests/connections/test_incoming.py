@@ -58,6 +58,16 @@ def file_of(request: HttpRequest) -> UploadedFile[bytes]:
 # --- Receiving ---
 
 
+def test_length_is_what_a_request_says_of_it(settings: LazySettings) -> None:
+    said = {"12": 12, "0": 0, "": 0, "-1": 0, "1e3": 0, "many": 0}
+    assert {one: incoming.length_of({"Content-Length": one}) for one in said} == said
+    assert incoming.length_of({}) == 0
+
+    settings.UPLOAD_MAX_BYTES = 1_000
+    most = 1_000 + incoming.FORM_BYTES
+    assert [incoming.is_too_long(length) for length in (0, most, most + 1)] == [False, False, True]
+
+
 def test_file_is_received_where_it_stays_and_kept_by_a_rename(tester: User, folder: Path) -> None:
     request = request_of(tester, b"content")
     sent = file_of(request)

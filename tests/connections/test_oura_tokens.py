@@ -17,7 +17,7 @@ from connections.providers.oura import tokens
 from connections.sources import Source
 from tests import factories
 from tests.conftest import StandIns
-from tests.connections.conftest import Provider, Reply, reload
+from tests.connections.conftest import Provider, Reply, nights_to_read, reload
 from tests.connections.oura_visits import answer, connected, expire_tokens, opens, refreshes
 from tests.connections.test_oauth import everything_logged
 from tests.factories import NOW
@@ -125,7 +125,7 @@ def test_token_refused_before_its_time_is_refreshed_once_and_read_with(
 
     attempt = sync.sync(connection, timezone.now())
 
-    assert (attempt.is_success, attempt.nights) == (True, 181)
+    assert (attempt.is_success, attempt.nights) == (True, nights_to_read(tester))
     assert refreshes() == {"calls": 1, "successes": 1, "refusals": 0, "failures": 0}
 
 

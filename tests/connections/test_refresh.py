@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
+from accounts import privacy
 from accounts.models import User
 from connections import consent, refresh, retention, slots, sync, tasks
 from connections.models import Connection, SyncAttempt
@@ -428,7 +429,7 @@ def test_run_does_not_wait_for_ever(
     [
         (True, {}, None),
         (True, {"state": BROKEN, "last_error": "Connect Strava again."}, refresh.NeedsTester),
-        (False, {}, sync.NotAllowed),
+        (False, {}, privacy.NotAllowed),
     ],
 )
 def test_wish_is_refused_where_reading_is_of_no_use(
@@ -455,7 +456,7 @@ def test_wish_is_refused_where_reading_is_of_no_use(
 def raised_by(call: Callable[[], object]) -> Exception | None:
     try:
         call()
-    except (refresh.NeedsTester, sync.NotAllowed) as error:
+    except (refresh.NeedsTester, privacy.NotAllowed) as error:
         return error
     return None
 

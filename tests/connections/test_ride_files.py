@@ -16,9 +16,9 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts import privacy
 from accounts.models import User
+from accounts.privacy import NotAllowed
 from coach import scored
 from connections import incoming, readings, retention, ride_files
-from connections.apple_uploads import NotAllowed
 from connections.models import Ride, RideFile
 from connections.providers.ride_files import read_ride_file
 from connections.sources import Source
@@ -43,11 +43,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_upload_folder", "
 NOW = START + timedelta(hours=3)
 Status = RideFile.Status
 Published = list[tuple[str, list[Any]]]
-
-
-@pytest.fixture
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture
@@ -87,6 +82,7 @@ def test_ride_of_a_file_is_kept_with_all_its_numbers(tester: User, settings: Laz
     assert (ride.started_at, ride.local_date) == (START, START.date())
     assert (ride.duration_s, ride.elapsed_s, ride.distance_m) == (3599, 3599, 28_792)
     assert (ride.average_power_w, ride.np_w, ride.has_power_meter) == (200, 200, True)
+    assert ride.power_histogram == [*[0] * 20, 3600]
     assert (ride.average_hr_bpm, ride.max_hr_bpm) == (140, 140)
     assert files_left(settings) == []
 

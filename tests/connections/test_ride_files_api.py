@@ -1,9 +1,7 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings, settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -13,21 +11,13 @@ from accounts.models import User
 from connections import ride_files
 from connections.models import RideFile
 from tests.connections.recorded import fit_ride, packed
+from tests.connections.uploads import ride
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_upload_folder")]
 
 FILES = "/api/rides/files"
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-
-
-def ride(name: str = "ride.fit", content: bytes | None = None) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, fit_ride((200,) * 60) if content is None else content)
 
 
 def told(answer: Any) -> tuple[int, str]:

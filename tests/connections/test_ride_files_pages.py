@@ -1,10 +1,8 @@
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from django.conf import LazySettings, settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
@@ -13,23 +11,14 @@ from accounts.models import User
 from connections import incoming, ride_files
 from connections.models import RideFile
 from tests.conftest import StandIns
-from tests.connections.recorded import fit_ride
+from tests.connections.uploads import ride
 from tests.factories import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_upload_folder")]
 
 PAGE, STATE = "/connections/ride-files", "/connections/ride-files/state"
 Status = RideFile.Status
 Published = list[tuple[str, list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
-
-
-def ride(name: str = "ride.fit", content: bytes | None = None) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, fit_ride((200,) * 60) if content is None else content)
 
 
 def row(user: User, name: str = "ride.fit", **fields: Any) -> RideFile:

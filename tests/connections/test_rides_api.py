@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,11 +40,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_upload_folder", "
 
 UPLOAD = "/api/rides/upload"
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

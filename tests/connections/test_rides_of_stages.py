@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -28,11 +26,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_upload_folder")]
 FIRST, SECOND = TODAY - timedelta(days=2), TODAY - timedelta(days=1)
 PARIS = ZoneInfo("Europe/Paris")
 Settle = Callable[..., dict[int, tuple[str, int]]]
-
-
-@pytest.fixture
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
 from django.conf import settings as django_settings
 
 from accounts.models import User
@@ -14,7 +13,10 @@ from tests.connections.test_apple_uploads import imported
 
 SAMPLES = django_settings.BASE_DIR.parent / "shared" / "samples" / "apple-health"
 
-pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"there is no folder {SAMPLES}")
+pytestmark = [
+    pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"there is no folder {SAMPLES}"),
+    pytest.mark.usefixtures("_upload_folder"),
+]
 
 # What an import of each file keeps: days, nights, samples and rides.
 KEPT = {
@@ -27,11 +29,6 @@ KEPT = {
     "tagbug/example.xml": (2, 1, 1, 0),
     "tagbug/export.xml": (2, 1, 3, 0),
 }
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 def counts(upload: AppleHealthUpload) -> tuple[int, int, int, int]:

@@ -91,6 +91,7 @@ def test_ride_without_weighted_power_gets_it_from_its_stream(
     strava.reads(connection)
 
     assert kept() == (pytest.approx(200.0), True)
+    assert Ride.objects.get().power_histogram == [*[0] * 20, 600]
     asked = strava.provider.asked[-1]
     assert (asked.path, asked.query, asked.authorization) == (
         "/activities/1/streams",
@@ -128,6 +129,7 @@ def test_stream_is_asked_for_once_and_what_came_of_it_stays(
     strava.reads(connection, hours=1)
 
     assert strava.asked == ["1"]
+    assert Ride.objects.get().power_histogram == [*[0] * 20, 600]
     assert kept() == (pytest.approx(200.0), True)
     assert Ride.objects.get().name == "Renamed"
 

@@ -17,13 +17,10 @@ from tests.connections.conftest import Provider, reload
 from tests.connections.test_apple_uploads import received, steps, xml
 from tests.factories import NOW
 
+pytestmark = pytest.mark.usefixtures("_upload_folder")
+
 Status = AppleHealthUpload.Status
 Published = list[tuple[str, list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 @pytest.fixture

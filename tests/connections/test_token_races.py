@@ -23,10 +23,7 @@ from tests.connections.athletes import connected, expire, token_requests
 from tests.connections.conftest import Provider, Reply, reload
 from tests.threads import at_once
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("processes"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 200
 

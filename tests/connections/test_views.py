@@ -1,5 +1,4 @@
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,17 +17,14 @@ from tests.conftest import StandIns
 from tests.connections.conftest import Provider, Reply, Visit, reload
 from tests.connections.uploads import export, upload
 
+pytestmark = pytest.mark.usefixtures("_upload_folder")
+
 Status = AppleHealthUpload.Status
 Published = list[tuple[str, list[Any]]]
 OURA_TOKEN = "oura-sandbox-one"
 # The signed-in tester's own two, the panel's two, and those of the page around it.
 # The page says as well which source counts for what.
 PAGE_QUERIES = {"/connections": 9, "/connections/cards": 6}
-
-
-@pytest.fixture(autouse=True)
-def _upload_folder(tmp_path: Path, settings: LazySettings) -> None:
-    settings.UPLOAD_DIR = tmp_path / "uploads"
 
 
 def messages_of(client: Client) -> list[str]:

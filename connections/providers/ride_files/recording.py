@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from connections.normalized_power import normalized_power, per_second
+from connections.power_histogram import power_histogram
 from connections.providers.ride_files.climb import climb_m
 from connections.providers.ride_files.errors import NO_TIME, NotARideFile
 
@@ -97,6 +98,7 @@ class RecordedRide:
     max_hr_bpm: float | None
     device: str
     has_power_meter: bool
+    power_histogram: list[int] | None
 
     @property
     def ended_at(self) -> datetime:
@@ -135,6 +137,7 @@ def ride_of(told: Told, points: Iterable[Point], now: datetime) -> RecordedRide:
         device=told.device,
         # A meter that tells nothing but 0 W is one that did not work.
         has_power_meter=bool(max_power),
+        power_histogram=power_histogram(watts),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -65,15 +66,20 @@ def usage_in(headers: Mapping[str, str]) -> Usage | None:
     return Usage(quarter, day)
 
 
+def note(headers: Mapping[str, str], now: datetime) -> None:
+    """Of an answer to a request made at `now`: what it says is used up."""
+    told = usage_in(headers)
+    if told is not None:
+        budget.learn(Source.STRAVA, told, now)
+
+
 def _response(access: Access, path: str, params: Params | None) -> httpx2.Response:
     now = timezone.now()
     budget.take(Source.STRAVA, now, share=access.share)
     response = send(
         "Strava", "GET", f"{settings.STRAVA_API_URL}{path}", token=access.token, params=params
     )
-    told = usage_in(response.headers)
-    if told is not None:
-        budget.learn(Source.STRAVA, told, now)
+    note(response.headers, now)
     if response.status_code == 429:
         raise budget.used_up(Source.STRAVA, now)
     raise_for(response)

@@ -10,10 +10,10 @@ from social_core.backends.strava import StravaOAuth
 from social_core.exceptions import AuthProviderError, AuthResponseError, SocialAuthBaseException
 
 from connections import budget
-from connections.providers.consent import NotConnected
 from connections.providers.http import ProviderBusy
+from connections.providers.not_connected import NotConnected
+from connections.providers.strava import asking
 from connections.providers.strava.answers import faults_in
-from connections.providers.strava.asking import usage_in
 from connections.sources import Source
 
 NO_ROOM = (
@@ -70,9 +70,7 @@ class StravaOAuth2(StravaOAuth[Any]):
                 raise
             budget.used_up(Source.STRAVA, now)
             return {}
-        told = usage_in(response.headers)
-        if told is not None:
-            budget.learn(Source.STRAVA, told, now)
+        asking.note(response.headers, now)
         return {"athlete": self._athlete_in(response)}
 
     def _athlete_in(self, response: Any) -> Any:

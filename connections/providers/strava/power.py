@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from accounts.models import User
 from connections.models import Ride
 from connections.normalized_power import normalized_power, per_second
+from connections.power_histogram import power_histogram
 from connections.providers.http import ProviderBusy, ProviderUnavailable
 from connections.providers.strava import client
 from connections.providers.strava.asking import Access
@@ -30,7 +31,8 @@ def fill_in(user: User, access: Access, rides: Sequence[Ride]) -> None:
             samples = client.power_of(access, ride.external_id)
         except (ProviderBusy, ProviderUnavailable):
             return
-        ride.np_w = normalized_power(per_second(samples))
+        watts = per_second(samples)
+        ride.np_w, ride.power_histogram = normalized_power(watts), power_histogram(watts)
         ride.is_stream_read = True
 
 
@@ -40,7 +42,7 @@ def _remember(user: User, lacking: dict[str, Ride]) -> None:
         return
     known = user.rides.filter(
         source=Source.STRAVA, is_stream_read=True, external_id__in=lacking
-    ).values_list("external_id", "np_w")
-    for external_id, np_w in known:
+    ).values_list("external_id", "np_w", "power_histogram")
+    for external_id, np_w, histogram in known:
         ride = lacking.pop(external_id)
-        ride.np_w, ride.is_stream_read = np_w, True
+        ride.np_w, ride.power_histogram, ride.is_stream_read = np_w, histogram, True
