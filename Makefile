@@ -6,6 +6,10 @@ RUN    := $(VENV)/bin/python
 UV     := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv
 PYTEST := $(RUN) -m pytest
 
+# Where compiled files may not be kept, each of the many processes of a test run would compile
+# all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Without an .env the sandbox is on; single variables of the environment still replace a stand-in.
 SANDBOX_ON := $(if $(wildcard .env),,SANDBOX=1 DEBUG=1)
 
@@ -36,19 +40,22 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 
 # --- Tests ---------------------------------------------------------------------------------------
 
+# A file goes to one worker as a whole: what it sets up, such as a running service, is set up once.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/dev.stamp
-	$(PYTEST) -n auto --dist loadgroup -m "not browser" tests
+	$(PYTEST) -n auto $(BY_FILE) -m "not browser" tests
 
 # The same tests against PostgreSQL and Redis, at DATABASE_URL and REDIS_URL or on this machine.
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 REDIS_URL    ?= redis://127.0.0.1:6379/9
 test-services: $(VENV)/dev.stamp
 	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(RUN) -m tests.services
-	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(PYTEST) -n auto --dist loadgroup -m "not browser" tests
+	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(PYTEST) -n auto $(BY_FILE) -m "not browser" tests
 
 test-browser: $(VENV)/dev.stamp
 	@$(RUN) -m tests.browser
-	$(PYTEST) -m browser tests/browser
+	$(PYTEST) -n auto $(BY_FILE) -m browser tests/browser
 
 # --- Before a commit -----------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class Service:
             "VAR_DIR": str(self.folder),
             "PORT": str(self.port),
             "LOG_LEVEL": "DEBUG",
-            "SWEEP_EVERY_S": "5",
+            "SWEEP_EVERY_S": "1",
         }
 
     def url(self, path: str) -> str:
@@ -66,7 +66,7 @@ class Service:
         while "Ctrl-C stops everything" not in self.output.read_text():
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.2)
+            time.sleep(0.1)
 
     def health(self) -> dict[str, Any]:
         """The answer of /healthz, once the scheduler has fired for the first time."""
@@ -75,22 +75,22 @@ class Service:
             answer: dict[str, Any] = httpx2.get(self.url("/healthz"), timeout=30).json()
             if answer["status"] == "ok" or time.monotonic() > deadline:
                 return answer
-            time.sleep(0.5)
+            time.sleep(0.1)
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(PATIENCE_S)
 
     def end(self) -> None:
-        """Leave nothing behind, whatever the test did to it."""
-        if self.process.poll() is None:
-            self.stop()
+        """Leave nothing behind, whatever the test did to it; how it stops is a test of its own."""
+        self.process.kill()
+        self.process.wait()
         with suppress(FileNotFoundError):
             for pid in self.children():
                 with suppress(ProcessLookupError):

@@ -1,6 +1,5 @@
 """A worker killed with -9 in the middle of a run or an import, as real processes."""
 
-import os
 import re
 import signal
 import socket
@@ -18,13 +17,7 @@ import pytest
 
 from tests.processes import Service
 
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.xdist_group("processes"),
-    pytest.mark.skipif(
-        "DATABASE_URL" in os.environ, reason="the service it starts is the embedded one each time"
-    ),
-]
+pytestmark = pytest.mark.processes
 
 
 class Browser:
