@@ -1,4 +1,4 @@
-"""CTL, ATL and TSB by the intervals.icu recurrence: this morning, the past, and a projection."""
+"""CTL, ATL and TSB by the intervals.icu recurrence: this morning, the past, and the days ahead."""
 
 import math
 from collections.abc import Mapping
@@ -136,14 +136,16 @@ def _status(history_days: int, unknown_days: int) -> CtlStatus:
 
 
 def project(
-    morning: Form, planned_loads: Mapping[date, float], *, event_date: date
+    morning: Form, planned: Mapping[date, Day], *, event_date: date
 ) -> list[DayForm] | None:
     """The days from yesterday to the eve of the event under planned loads; unplanned is rest.
 
-    The last entry's tsb is what the event starts with. None when the morning has no numbers.
+    The last entry's tsb is what the event starts with. None when the morning has no numbers;
+    ValueError for an event before it.
     """
+    if event_date < morning.local_date:
+        raise ValueError("the event has begun before this morning")
     if morning.ctl is None or morning.atl is None:
         return None
     start = DayForm(morning.local_date - ONE_DAY, morning.ctl, morning.atl)
-    days = {on: Day(ctl_load=load, atl_load=load) for on, load in planned_loads.items()}
-    return _stepped(start, days, event_date - ONE_DAY)
+    return _stepped(start, planned, event_date - ONE_DAY)

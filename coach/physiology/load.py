@@ -45,7 +45,12 @@ def intensity_factor(normalized_power_w: float | None, ftp_w: float | None) -> f
 def tss(duration_s: float, normalized_power_w: float | None, ftp_w: float | None) -> float | None:
     """Training Stress Score, hours x IF squared x 100 (Allen & Coggan); None without NP or FTP."""
     intensity = intensity_factor(normalized_power_w, ftp_w)
-    return None if intensity is None else duration_s / 3600 * intensity * intensity * 100
+    return None if intensity is None else tss_at(duration_s, intensity)
+
+
+def tss_at(duration_s: float, intensity: float) -> float:
+    """The TSS of so many seconds at an intensity factor, a share of FTP (Allen & Coggan)."""
+    return duration_s / 3600 * intensity * intensity * 100
 
 
 def variability_index(

@@ -38,3 +38,16 @@ def z4plus_minutes(watts: Iterable[float | None], ftp_w: float | None) -> float 
     zones = [power_zone(sample, ftp_w) for sample in watts if sample is not None]
     known = [zone for zone in zones if zone is not None]
     return sum(zone >= "Z4" for zone in known) / 60 if known else None
+
+
+def zone_minutes(
+    ridden: Iterable[tuple[float, float]], ftp_w: float | None
+) -> dict[PowerZone, float] | None:
+    """Minutes in each zone, of powers and their seconds; None without an FTP."""
+    if not is_positive(ftp_w):
+        return None
+    minutes = dict.fromkeys(POWER_ZONES, 0.0)
+    for watts, seconds in ridden:
+        if zone := power_zone(watts, ftp_w):
+            minutes[zone] += seconds / 60
+    return minutes

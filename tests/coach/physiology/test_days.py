@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from statistics import fmean, pstdev, stdev
 
 import pytest
 
@@ -33,6 +34,19 @@ def before(*latest_last: Day) -> dict[date, Day]:
 def test_monotony_and_strain_of_a_week(vector: Vector) -> None:
     assert monotony(vector["loads"]) == pytest.approx(vector["monotony_sample_sd"], abs=0.0005)
     assert strain(vector["loads"]) == pytest.approx(vector["strain_sample_sd"], abs=0.05)
+
+
+@vectors("foster", "week")
+def test_the_monotony_of_a_population_sd_is_another(vector: Vector) -> None:
+    loads = vector["loads"]
+
+    assert [fmean(loads), stdev(loads), pstdev(loads)] == pytest.approx(
+        [vector["mean"], vector["sd_sample"], vector["sd_population"]], abs=0.0005
+    )
+    assert fmean(loads) / pstdev(loads) == pytest.approx(
+        vector["monotony_population_sd"], abs=0.0005
+    )
+    assert monotony(loads) == fmean(loads) / stdev(loads)
 
 
 @vectors("negative", "standard deviation zero (7 equal days)")

@@ -289,7 +289,7 @@ def test_a_projection_is_what_the_days_would_have_made(
 
     projected = project(
         form_on(after(morning), by_date(past)),
-        {after(n): load for n, load in future.items()},
+        by_date(future),
         event_date=event,
     )
 
@@ -303,12 +303,17 @@ def test_a_projection_is_what_the_days_would_have_made(
 
 
 def test_nothing_is_projected_from_no_history() -> None:
-    assert project(Form(local_date=FIRST), {FIRST: 80}, event_date=after(20)) is None
+    assert project(Form(local_date=FIRST), {FIRST: day(80)}, event_date=after(20)) is None
 
 
 def test_an_event_today_starts_with_this_morning() -> None:
     morning = form_on(after(5), days_from([80.0] * 5))
-    projected = project(morning, {after(5): 300}, event_date=after(5))
+    projected = project(morning, {after(5): day(300)}, event_date=after(5))
 
     assert projected is not None
     assert [(point.local_date, point.tsb) for point in projected] == [(after(4), morning.tsb)]
+
+
+def test_an_event_that_has_begun_is_not_projected_to() -> None:
+    with pytest.raises(ValueError, match="has begun"):
+        project(Form(local_date=after(5)), {}, event_date=after(4))

@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from itertools import chain, pairwise
+from statistics import fmean
 from typing import Literal
 
 import pytest
@@ -18,6 +19,7 @@ from coach.physiology.load import (
     session_rpe,
     trimp,
     tss,
+    tss_at,
     variability_index,
 )
 from connections.normalized_power import normalized_power
@@ -40,9 +42,14 @@ def athlete_of(vector: Vector) -> Athlete:
     )
 
 
+def recorded(vector: Vector) -> list[float]:
+    """The samples of a series without a dropout."""
+    return [sample for sample in samples(vector) if sample is not None]
+
+
 @vectors("np_tss", *RECORDED)
 def test_np_intensity_and_tss_of_a_recorded_series(vector: Vector) -> None:
-    series = samples(vector)
+    series = recorded(vector)
     np_w = normalized_power(series)
 
     assert np_w == pytest.approx(vector["np"], abs=vector["tol"]["np"])
@@ -52,8 +59,25 @@ def test_np_intensity_and_tss_of_a_recorded_series(vector: Vector) -> None:
     assert intensity_factor(np_w, vector["ftp"]) == pytest.approx(
         vector["if"], abs=vector["tol"]["np"] / vector["ftp"]
     )
-    assert variability_index(np_w, vector["avg"]) == pytest.approx(
+    average_w = fmean(series)
+    assert average_w == pytest.approx(vector["avg"], abs=0.005)
+    assert variability_index(np_w, average_w) == pytest.approx(
         vector["np"] / vector["avg"], abs=vector["tol"]["np"] / vector["avg"]
+    )
+
+
+@vectors("np_tss", *RECORDED)
+def test_other_ways_to_normalize_are_told_apart(vector: Vector) -> None:
+    """What a window that starts filled with zeros, no window at all, and the mean would give."""
+    series, wrong = recorded(vector), vector["wrong"]
+    unsmoothed_w = fmean(sample**4 for sample in series) ** 0.25
+
+    assert normalized_power([0.0] * 29 + series) == pytest.approx(
+        vector["goldencheetah_np"], abs=0.005
+    )
+    assert unsmoothed_w == pytest.approx(wrong["np_without_30s_smoothing"], abs=0.005)
+    assert tss(len(series), fmean(series), vector["ftp"]) == pytest.approx(
+        wrong["tss_from_average_power"], abs=0.005
     )
 
 
@@ -65,6 +89,7 @@ def test_np_of_a_series_known_by_its_30_s_means(vector: Vector) -> None:
         series.append(series[-30] + 30 * (now - before))
 
     assert min(series) >= 0
+    assert fmean(means) == pytest.approx(vector["avg"], abs=0.005)
     assert normalized_power(series) == pytest.approx(vector["np"], abs=vector["tol"]["np"])
 
 
@@ -132,6 +157,11 @@ def test_short_dropouts_leave_np_as_it_is(stretches: list[list[float]], gap_s: i
     with_gaps = list(chain.from_iterable([*stretch, *gap] for stretch in stretches))
 
     assert normalized_power(with_gaps) == normalized_power(whole)
+
+
+def test_tss_at_an_intensity_is_that_of_the_power_it_stands_for() -> None:
+    assert tss_at(5400, 0.88) == pytest.approx(116.16)
+    assert tss_at(5400, 0.88) == tss(5400, 220, 250)
 
 
 @pytest.mark.parametrize("ftp_w", [None, 0, -250, math.nan])
@@ -210,14 +240,20 @@ def test_hrss_needs_a_threshold_between_rest_and_maximum(lthr_bpm: float | None)
     assert hrss(3600, 150, replace(MAN, lthr_bpm=lthr_bpm)) is None
 
 
+def one_minute_in(zone: int, *, of: int) -> list[float]:
+    return [float(n == zone) for n in range(of)]
+
+
 @vectors("hr_load", "Edwards 10 min in each zone")
 def test_edwards(vector: Vector) -> None:
     assert edwards(vector["zone_minutes"]) == vector["trimp"]
+    assert [edwards(one_minute_in(n, of=5)) for n in range(5)] == vector["weights"]
 
 
 @vectors("hr_load", "Lucia 20 min in each of 3 zones")
 def test_lucia(vector: Vector) -> None:
     assert lucia(vector["zone_minutes"]) == vector["trimp"]
+    assert [lucia(one_minute_in(n, of=3)) for n in range(3)] == vector["weights"]
 
 
 def test_zone_minutes_of_the_wrong_number_are_refused() -> None:

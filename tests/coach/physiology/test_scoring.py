@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coach.physiology.load import Athlete, variability_index
+from coach.physiology.load import Athlete, tss, variability_index
 from coach.physiology.scoring import Effort, RideLoad, power_refusal, score_ride
 from connections.normalized_power import normalized_power
 from tests.coach.physiology.vectors import Vector, about, samples, vectors
@@ -137,6 +137,9 @@ def test_implausible_power_is_not_load(vector: Vector) -> None:
 
     assert variability_index(lifted.normalized_power_w, lifted.average_power_w) == pytest.approx(
         3.19, abs=0.005
+    )
+    assert tss(lifted.duration_s, lifted.normalized_power_w, athlete.ftp_w) == pytest.approx(
+        vector["legacy_tss"], abs=0.05
     )
     assert score_ride(lifted, athlete).load == vector["intervals_icu_load"]
     assert power_refusal(lifted, athlete) == "not_a_ride"

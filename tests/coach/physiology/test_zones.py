@@ -12,6 +12,7 @@ from coach.physiology.zones import (
     hr_zone,
     power_zone,
     z4plus_minutes,
+    zone_minutes,
 )
 from tests.coach.physiology.vectors import Vector, vectors
 
@@ -71,3 +72,18 @@ def test_z4plus_counts_seconds_above_90_percent_and_skips_dropouts() -> None:
 def test_z4plus_of_nothing_recorded_is_unknown() -> None:
     assert z4plus_minutes([None, None], 200) is None
     assert z4plus_minutes([], 200) is None
+
+
+def test_zone_minutes_add_up_what_was_ridden_in_each() -> None:
+    ridden = [(5.0, 600), (155.0, 1800), (185.0, 120), (195.0, 180), (5000.0, 30)]
+
+    assert zone_minutes(ridden, 200) == {
+        "Z1": 10.0,
+        "Z2": 0.0,
+        "Z3": 30.0,
+        "Z4": 5.0,
+        "Z5": 0.0,
+        "Z6": 0.0,
+        "Z7": 0.5,
+    }
+    assert [zone_minutes(ridden, ftp_w) for ftp_w in (None, 0, math.nan)] == [None] * 3
