@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from coach.models.asked import Asked
+from coach.models.drafts import MissionDraft
+from coach.models.reflections import Reflection
+from coach.models.runs import MissionRun
+
+
+def _one_of_them() -> Q:
+    """A record is of exactly one: a run, a draft or a reflection."""
+    return (
+        Q(run__isnull=False, draft__isnull=True, reflection__isnull=True)
+        | Q(run__isnull=True, draft__isnull=False, reflection__isnull=True)
+        | Q(run__isnull=True, draft__isnull=True, reflection__isnull=False)
+    )
+
+
+class ModelCall(models.Model):
+    """One question to the model, for a run, a draft or a reflection.
+
+    The texts leave for the artifact once what was asked for is there, or failed.
+    """
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted", "accepted"
+        ANSWERED = "answered", "answered, not checked yet"
+        REJECTED = "rejected", "answered, not usable"
+        UNANSWERED = "unanswered", "no answer"
+
+    class Purpose(models.TextChoices):
+        DAY = "day", "a day"
+        DRAFT = "draft", "a mission draft"
+        WRAP_UP = "wrap_up", "a look back"
+
+    run = models.ForeignKey(
+        MissionRun, on_delete=models.CASCADE, null=True, blank=True, related_name="calls"
+    )
+    draft = models.ForeignKey(
+        MissionDraft, on_delete=models.CASCADE, null=True, blank=True, related_name="calls"
+    )
+    reflection = models.ForeignKey(
+        Reflection, on_delete=models.CASCADE, null=True, blank=True, related_name="calls"
+    )
+    owner = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="model_calls"
+    )
+    purpose = models.CharField(max_length=10, choices=Purpose.choices, blank=True)
+    attempt = models.PositiveSmallIntegerField()
+    model = models.CharField(max_length=80)
+    prompt_version = models.CharField(max_length=80)
+    prompt_sha256 = models.CharField(max_length=64)
+    reply_sha256 = models.CharField(max_length=64, blank=True)
+    prompt = models.TextField(blank=True)
+    reply = models.TextField(blank=True)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    refusal = models.CharField(max_length=300, blank=True)
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    cost_usd = models.DecimalField(
+        "cost (USD)",
+        max_digits=10,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="By the prices of that day; empty where the model has no price here.",
+    )
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    problem_kind = models.CharField(max_length=20, blank=True)
+    problem = models.TextField(blank=True)
+    violations = models.JSONField(
+        default=list, blank=True, help_text="The rules it broke: rule, observed, allowed."
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["run", "draft", "reflection", "attempt"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "attempt"], name="one_call_per_attempt"),
+            models.UniqueConstraint(fields=["draft", "attempt"], name="one_call_per_draft_attempt"),
+            models.UniqueConstraint(
+                fields=["reflection", "attempt"], name="one_call_per_reflection_attempt"
+            ),
+            models.CheckConstraint(condition=_one_of_them(), name="a_call_is_about_one"),
+        ]
+        indexes = [models.Index(fields=["owner", "asked_at"], name="call_by_owner_and_time")]
+
+    def __str__(self) -> str:
+        return f"{self.model}, attempt {self.attempt} ({self.get_outcome_display()})"
+
+
+class Incident(models.Model):
+    """A run, a draft or a reflection that failed, for an operator to look at."""
+
+    class Kind(models.TextChoices):
+        INVALID_REPLY = "invalid_reply", "the reply was not usable"
+        REFUSAL = "refusal", "the model refused"
+        CUT_OFF = "cut_off", "the reply was cut off"
+        FILTERED = "filtered", "the reply was filtered"
+        TIMEOUT = "timeout", "the model did not answer in time"
+        RATE_LIMITED = "rate_limited", "the model is rate limited"
+        QUOTA = "quota", "the model's quota is used up"
+        MODEL_ERROR = "model_error", "the model answered with an error"
+        CRASH = "crash", "the run kept breaking off"
+        BUDGET = "budget", "the month’s tokens are used up"
+
+    # These do not depend on what was asked: when one run has them, the others do too.
+    OF_THE_MODEL = (Kind.TIMEOUT, Kind.RATE_LIMITED, Kind.QUOTA, Kind.MODEL_ERROR)
+
+    run = models.ForeignKey(
+        MissionRun, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
+    )
+    draft = models.ForeignKey(
+        MissionDraft, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
+    )
+    reflection = models.ForeignKey(
+        Reflection, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    detail = models.TextField()
+    opened_at = models.DateTimeField(default=timezone.now)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.CheckConstraint(condition=_one_of_them(), name="an_incident_is_about_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.about}"
+
+    @property
+    def about(self) -> Asked:
+        about = self.run or self.draft or self.reflection
+        assert about is not None  # noqa: S101  the database sees to it
+        return about
+
+
+class KnownModel(models.Model):
+    """A model in use, and the day its provider switches it off, as its own list told last."""
+
+    name = models.CharField(max_length=80, unique=True)
+    shutdown_date = models.DateField(null=True, blank=True)
+    is_listed = models.BooleanField(default=True)
+    checked_at = models.DateTimeField(default=timezone.now)
+    warned_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TokenUse(models.Model):
+    """The tokens of one calendar month (UTC): of one tester, or without one, of all together.
+
+    What all used stays counted when a tester is deleted.
+    """
+
+    owner = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="token_use"
+    )
+    month_date = models.DateField("first day of the month")
+    tokens = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-month_date"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "month_date"], name="one_use_a_month"),
+            models.UniqueConstraint(
+                fields=["month_date"], condition=Q(owner=None), name="one_use_of_all_a_month"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner or 'all'}, {self.month_date:%B %Y}: {self.tokens} tokens"
