@@ -13,6 +13,8 @@ from missions.models import RideMode
 
 LEAST_S = 30 * 60
 BREAKAWAY_IF = 0.85
+# What a stage for the classification is planned at, at least.
+GC_IF = 0.70
 BREAKAWAY_TSS = 60
 SHORT_S = 60 * 60
 

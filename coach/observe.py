@@ -1,52 +1,70 @@
 """Drawing up the situation: readings in, numbers computed, one frozen value out."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from accounts.models import User
-from coach import situation as facts
-from coach.classify import ride_that_counts
-from coach.physiology.days import consecutive_hard_days, days_since_rest
+from coach import facts
+from coach.classify import BREAKAWAY_IF, GC_IF, LEAST_S
+from coach.conflict import readings_disagree
+from coach.event_facts import is_event, progress_of, stage_facts, stage_of_today
+from coach.past_runs import past_runs
+from coach.physiology.days import Day, consecutive_hard_days, days_since_rest
 from coach.physiology.form import Form, form_on
 from coach.physiology.nights import age_hours
-from coach.recovery import of_the_night, rounded
-from coach.scored import ScoredRide, days_of, game_told, ridden_on, score
+from coach.physiology.projection import projected, usual_week
+from coach.recovery import is_rest_mode, of_the_night, rounded, slept_by_source
+from coach.reported import Reported, health_of, minutes_on, notes_of, reported_by, travel_of
+from coach.scored import ScoredRide, days_of, score
+from coach.situation import Situation
+from coach.week import recent_rides, week_of
 from connections.readings import Readings
-from connections.sports import RIDE_SPORTS
-from missions.game import standing
-from missions.models import Mission, Stage
+from missions import limits
+from missions.models import Mission
+from missions.points import STAGE_TYPES
 
 # In an event a third hard day in a row is part of the game.
 MAX_HARD_DAYS_IN_EVENT = 3
-RECENT = timedelta(days=7)
-MOST_RECENT_RIDES = 12
 
 
-def draw_up(
-    mission: Mission, readings: Readings, *, local_date: date, now: datetime
-) -> facts.Situation:
+def draw_up(mission: Mission, readings: Readings, *, local_date: date, now: datetime) -> Situation:
     """The situation of a mission on a local date, from what was read by `now`."""
-    scored = score(mission.owner, readings)
-    ftp = readings.ftp_on(local_date)
-    recent = [one for one in scored if local_date - RECENT <= one.ride.local_date]
-    return facts.Situation(
+    owner = mission.owner
+    scored = score(owner, readings)
+    reported = reported_by(owner, local_date)
+    minutes = minutes_on(mission, local_date, reported)
+    told = _mission(mission, local_date, minutes)
+    metrics = _metrics(
+        *(scored, readings, local_date, now),
+        mission=mission,
+        limits=told.constraints,
+        reported=reported,
+    )
+    return Situation(
         drawn_up_at=now,
-        mission=_mission(mission, local_date),
-        athlete=facts.AthleteFacts(
-            sport="cycling",
-            ftp=ftp.power_w if ftp else None,
-            lthr=mission.owner.lthr_bpm,
-            hr_max=mission.owner.hr_max_bpm,
+        mission=told,
+        athlete=_athlete(owner, readings, local_date),
+        today=_today(mission, scored, local_date, now),
+        metrics=metrics,
+        week=week_of(mission, scored, readings, local_date),
+        health=health_of(
+            owner, reported, local_date, is_rest_mode=is_rest_mode(readings, local_date)
         ),
-        today=_today(mission, scored, local_date),
-        metrics=_metrics(mission.owner, scored, readings, local_date, now),
-        week=_week(scored, readings, local_date),
-        health=facts.Health(),
-        recent_activities=tuple(_recent(recent)),
-        progress=_progress(mission, readings, local_date),
+        recent_activities=tuple(recent_rides(scored, local_date)),
+        last_runs=tuple(past_runs(mission, local_date, readings.kept_back)),
+        progress=progress_of(
+            mission,
+            readings,
+            local_date,
+            scored=scored,
+            metrics=metrics,
+            constraints=told.constraints,
+            minutes_today=minutes,
+        ),
         sources=tuple(_sources(readings)),
-        untrusted=tuple(_typed(mission, recent)),
+        notes=tuple(notes_of(mission, reported)),
         kept_back=tuple(sorted(readings.kept_back)),
     )
 
@@ -63,17 +81,20 @@ def phase_on(mission: Mission, local_date: date) -> facts.Phase | None:
     return "Peak" if days > 7 else "Taper"
 
 
-def _is_event(mission: Mission) -> bool:
-    return mission.state == Mission.State.EVENT_ACTIVE
+def _athlete(owner: User, readings: Readings, local_date: date) -> facts.AthleteFacts:
+    ftp = readings.ftp_on(local_date)
+    return facts.AthleteFacts(
+        sport="cycling",
+        ftp=ftp.power_w if ftp else None,
+        lthr=owner.lthr_bpm,
+        hr_max=owner.hr_max_bpm,
+        age=owner.age_on(local_date),
+    )
 
 
-def _progress(mission: Mission, readings: Readings, local_date: date) -> dict[str, Any] | None:
-    if not _is_event(mission):
-        return None
-    return standing(game_told(mission, readings, local_date=local_date))
-
-
-def _mission(mission: Mission, local_date: date) -> facts.MissionFacts:
+def _mission(mission: Mission, local_date: date, minutes: int) -> facts.MissionFacts:
+    priced = [kind for kind in STAGE_TYPES if kind in mission.points_schema]
+    bonuses = mission.points_schema.get("bonuses", {})
     return facts.MissionFacts(
         state=mission.state,
         type=mission.mission_type,
@@ -81,66 +102,98 @@ def _mission(mission: Mission, local_date: date) -> facts.MissionFacts:
         phase=phase_on(mission, local_date),
         event_start=mission.event_start,
         event_end=mission.event_end,
-        constraints=facts.Constraints(
-            min_readiness=mission.min_readiness,
-            min_tsb=mission.min_tsb,
-            force_rest_readiness=mission.force_rest_readiness,
-            force_rest_tsb=mission.force_rest_tsb,
-            max_ramp_rate=mission.max_ramp_rate,
-            max_consecutive_hard_days=_max_hard_days(mission),
-            max_hard_sessions_per_week=mission.max_hard_sessions_per_week,
-            max_rhr=mission.max_rhr,
-            max_zone=mission.max_zone,
-        ),
+        constraints=_constraints(mission),
         availability=facts.Availability(
             weekly_minutes=mission.weekly_minutes,
-            today_minutes=mission.minutes_on(local_date),
-            blocked_today=mission.minutes_on(local_date) == 0,
+            today_minutes=minutes,
+            blocked_today=minutes == 0,
         ),
-        points_schema=mission.points_schema,
+        goal=mission.name,
+        points_schema={kind: mission.points_schema[kind] for kind in priced},
+        bonuses={name: bonus["points"] for name, bonus in bonuses.items()},
+        detection=facts.Detection(
+            min_minutes=LEAST_S // 60, gc_if=GC_IF, breakaway_if=BREAKAWAY_IF
+        ),
         event_style=mission.event_style,
         targets=mission.targets,
     )
 
 
-def _max_hard_days(mission: Mission) -> int:
-    if not _is_event(mission):
-        return mission.max_consecutive_hard_days
-    return max(MAX_HARD_DAYS_IN_EVENT, mission.max_consecutive_hard_days)
-
-
-def _today(mission: Mission, scored: Sequence[ScoredRide], local_date: date) -> facts.TodayFacts:
-    stage = mission.stage_on(local_date) if _is_event(mission) else None
-    return facts.TodayFacts(
-        date=local_date,
-        weekday=f"{local_date:%A}",
-        days_to_event=mission.days_to_event(local_date),
-        stage=_stage(mission, stage, scored) if stage and not stage.is_rest_day else None,
-        is_rest_day=bool(stage and stage.is_rest_day),
-        tz_shift_hours=None,
+def _constraints(mission: Mission) -> facts.Constraints:
+    return facts.Constraints(
+        min_readiness=mission.min_readiness,
+        min_tsb=mission.min_tsb,
+        force_rest_readiness=mission.force_rest_readiness,
+        force_rest_tsb=mission.force_rest_tsb,
+        max_ramp_rate=mission.max_ramp_rate,
+        max_consecutive_hard_days=_max_hard_days(mission),
+        max_hard_sessions_per_week=mission.max_hard_sessions_per_week,
+        max_rhr=mission.max_rhr,
+        max_zone=mission.max_zone,
+        **{name: getattr(mission, name) for name in Mission.CONVENTIONS},
     )
 
 
-def _stage(mission: Mission, stage: Stage, scored: Sequence[ScoredRide]) -> facts.StageFacts:
-    of_day = [one.ride for one in scored if ridden_on(mission, one.ride) == stage.date]
-    return facts.StageFacts(
-        number=stage.number,
-        stage_type=stage.stage_type,
-        is_completed=ride_that_counts(of_day) is not None,
+def _max_hard_days(mission: Mission) -> int:
+    """In an event three, unless the tester has set more, or fewer than is usual."""
+    own, usual = mission.max_consecutive_hard_days, limits.MAX_CONSECUTIVE_HARD_DAYS.usual
+    return max(MAX_HARD_DAYS_IN_EVENT, own) if is_event(mission) and own >= usual else own
+
+
+def _today(
+    mission: Mission, scored: Sequence[ScoredRide], local_date: date, now: datetime
+) -> facts.TodayFacts:
+    stage = stage_of_today(mission, local_date)
+    ahead = mission.days_to_event(local_date)
+    return facts.TodayFacts(
+        date=local_date,
+        weekday=f"{local_date:%A}",
+        days_to_event=ahead if ahead > 0 else None,
+        # The first day of the event is its day 1.
+        days_into_event=1 - ahead if ahead <= 0 and local_date <= mission.event_end else None,
+        stage=stage_facts(mission, stage, scored),
+        is_rest_day=bool(stage and stage.is_rest_day),
+        **travel_of(mission.owner, local_date, now),
     )
 
 
 def _metrics(
-    owner: User, scored: Sequence[ScoredRide], readings: Readings, local_date: date, now: datetime
+    scored: Sequence[ScoredRide],
+    readings: Readings,
+    local_date: date,
+    now: datetime,
+    *,
+    mission: Mission,
+    limits: facts.Constraints,
+    reported: Reported,
 ) -> facts.Metrics:
-    days = days_of(owner, scored, readings, local_date)
+    days = days_of(mission.owner, scored, readings, local_date)
+    night, form = of_the_night(readings, local_date, now), form_on(local_date, days)
     return facts.Metrics(
-        **of_the_night(readings, local_date, now),
-        **_of_the_form(form_on(local_date, days)),
+        **night,
+        **_of_the_form(form),
+        **_at_the_event(mission, form, days),
         **_of_the_loads(scored, readings, now),
         consecutive_hard_days=consecutive_hard_days(local_date, days),
         days_since_rest=days_since_rest(local_date, days),
-        conflict=False,
+        conflict=_is_conflict(night, slept_by_source(readings, local_date), limits, reported),
+    )
+
+
+def _is_conflict(
+    night: dict[str, Any],
+    slept_h: Sequence[float],
+    limits: facts.Constraints,
+    reported: Reported,
+) -> bool:
+    rhr, baseline = night["rhr"], night["rhr_baseline"]
+    return readings_disagree(
+        readiness=night["readiness"],
+        min_readiness=limits.min_readiness,
+        rhr_rise=None if rhr is None or baseline is None else round(rhr - baseline, 1),
+        rhr_rise_bpm=limits.rhr_rise_bpm,
+        feel=reported.check_in.feel if reported.check_in else None,
+        slept_h=slept_h,
     )
 
 
@@ -153,10 +206,25 @@ def _of_the_form(form: Form) -> dict[str, Any]:
         "ctl_status": form.ctl_status,
         "load_7d": rounded(form.load_7d, 0),
         "monotony": rounded(form.monotony, 2),
+        "strain": rounded(form.strain, 0),
         "max_load_30d": rounded(form.max_load_30d, 0),
         "history_days": form.history_days,
         "unknown_days": form.unknown_days,
     }
+
+
+def _at_the_event(mission: Mission, form: Form, days: Mapping[date, Day]) -> dict[str, Any]:
+    """What the form would be on the event's first morning, if the coming days were as usual."""
+    if mission.state != Mission.State.TRAINING:
+        return {}
+    event = projected(
+        form,
+        {},
+        event_date=mission.event_start,
+        usual=usual_week(form.local_date, days),
+        phase_on=partial(phase_on, mission),
+    )
+    return {"projected_ctl": rounded(event.ctl), "projected_tsb": rounded(event.tsb)}
 
 
 def _of_the_loads(
@@ -173,49 +241,6 @@ def _of_the_loads(
         "load_source": "+".join(sources) or None,
         "load_age_h": rounded(age_hours(max(read_at), now)) if read_at else None,
     }
-
-
-def _week(scored: Sequence[ScoredRide], readings: Readings, local_date: date) -> facts.Week:
-    """From Monday to yesterday; the limits of a mission are minutes on the bike."""
-    monday = local_date - timedelta(days=local_date.weekday())
-    ridden = [
-        one
-        for one in scored
-        if monday <= one.ride.local_date < local_date and one.ride.sport in RIDE_SPORTS
-    ]
-    is_told = bool(readings.rides) or readings.rides_known_until is not None
-    is_judged = is_told and all(one.is_hard is not None for one in ridden)
-    return facts.Week(
-        minutes_done=sum(one.minutes for one in ridden) if is_told else None,
-        hard_sessions_done=sum(one.is_hard is True for one in ridden) if is_judged else None,
-        pre_taper_session_minutes=None,
-    )
-
-
-def _recent(scored: Sequence[ScoredRide]) -> Iterator[facts.RecentRide]:
-    for one in list(reversed(scored))[:MOST_RECENT_RIDES]:
-        yield facts.RecentRide(
-            date=one.ride.local_date,
-            sport=one.ride.sport,
-            minutes=one.minutes,
-            load=rounded(one.load.load, 0),
-            load_method=one.load.method,
-            intensity_factor=rounded(one.load.intensity_factor, 2),
-            source=one.ride.source,
-        )
-
-
-def _typed(mission: Mission, recent: Sequence[ScoredRide]) -> Iterator[str]:
-    yield f"mission: {mission.name}"
-    if mission.restrictions:
-        yield f"restrictions: {mission.restrictions}"
-    yield from _ride_names(recent)
-
-
-def _ride_names(scored: Sequence[ScoredRide]) -> Iterator[str]:
-    for one in list(reversed(scored))[:MOST_RECENT_RIDES]:
-        if one.ride.name:
-            yield f"ride {one.ride.local_date}: {one.ride.name}"
 
 
 def _sources(readings: Readings) -> Iterator[facts.SourceFacts]:

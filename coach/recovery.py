@@ -7,7 +7,7 @@ from typing import Any
 from coach.physiology.nights import Morning, NightReading
 from coach.physiology.readiness import Readiness, SourceScore, night_facts, readiness_today
 from connections.days import known_since
-from connections.models import Night
+from connections.models import DailySample, Night
 from connections.readings import Readings
 
 NIGHT_VALUES = (
@@ -31,7 +31,28 @@ def of_the_night(readings: Readings, local_date: date, now: datetime) -> dict[st
         chosen=order.names if order.is_chosen else (),
     )
     morning = night_facts(nights, local_date=local_date, now=now, orders=orders)
-    return {**_of_readiness(readiness), **_of_the_morning(morning)}
+    warmth = _told_today(readings, DailySample.Kind.TEMPERATURE_DEVIATION, local_date)
+    return {
+        **_of_readiness(readiness),
+        **_of_the_morning(morning),
+        "temperature_deviation": rounded(warmth, 2),
+    }
+
+
+def is_rest_mode(readings: Readings, local_date: date) -> bool | None:
+    """Whether the ring rests with its wearer; None where it has not said so, which it need not."""
+    return True if _told_today(readings, DailySample.Kind.REST_MODE, local_date) else None
+
+
+def slept_by_source(readings: Readings, local_date: date) -> list[float]:
+    """The hours slept last night, by each source that told of it."""
+    nights = map(_night, readings.nights)
+    return [n.sleep_h for n in nights if n.local_date == local_date and n.sleep_h is not None]
+
+
+def _told_today(readings: Readings, kind: str, local_date: date) -> float | None:
+    of_today = (one for one in readings.mornings if one.local_date == local_date)
+    return next((one.value for one in of_today if one.kind == kind), None)
 
 
 def _of_readiness(readiness: Readiness) -> dict[str, Any]:

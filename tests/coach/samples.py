@@ -33,8 +33,10 @@ SITUATION: dict[str, Any] = {
         "points_schema": {
             "flat": {"gc": 5, "breakaway": 8},
             "mountain": {"gc": 10, "breakaway": 15},
-            "bonuses": {"consecutive_5": {"threshold": 5, "points": 5}},
         },
+        "bonuses": {"consecutive_5": 5},
+        "goal": "Tour of the Valleys",
+        "detection": {"min_minutes": 30, "gc_if": 0.7, "breakaway_if": 0.85},
         "event_style": "steady",
         "targets": {"ctl": 60},
     },
@@ -99,7 +101,7 @@ SITUATION: dict[str, Any] = {
             "minutes": 60,
             "load": 53.0,
             "load_method": "power",
-            "intensity_factor": 0.73,
+            "if": 0.73,
             "source": "strava",
         }
     ],
@@ -117,7 +119,7 @@ SITUATION: dict[str, Any] = {
             "is_retried": False,
         }
     ],
-    "untrusted": ["mission: Tour of the Valleys"],
+    "notes": [],
     "kept_back": [],
 }
 
@@ -174,8 +176,9 @@ EVENT: dict[str, Any] = {
     "mission.state": "EVENT_ACTIVE",
     "mission.phase": "Event",
     "mission.constraints.max_consecutive_hard_days": 3,
-    "today.days_to_event": -1,
-    "today.stage": {"number": 2, "stage_type": "mountain", "is_completed": False},
+    "today.days_to_event": None,
+    "today.days_into_event": 2,
+    "today.stage": {"number": 2, "type": "mountain", "completed": False},
 }
 IN_THE_BUNCH: dict[str, Any] = {
     "recommended_ride_mode": "gc",

@@ -99,6 +99,9 @@ def test_situation_of_known_rides_and_nights_has_exactly_these_numbers(
         load_source="strava",
         load_age_h=0.1,
         monotony=0.8,
+        strain=154.0,
+        projected_ctl=6.3,
+        projected_tsb=1.2,
         max_load_30d=64.0,
         history_days=50,
         unknown_days=0,
@@ -119,10 +122,12 @@ def test_situation_of_known_rides_and_nights_has_exactly_these_numbers(
 
 
 def test_situation_of_a_mission_tells_its_dates_and_limits(mission: Mission, ftp: Ftp) -> None:
-    mission.owner.lthr_bpm, mission.owner.hr_max_bpm = 166, 184
+    mission.owner.lthr_bpm, mission.owner.hr_max_bpm, mission.owner.birth_year = 166, 184, 1985
     mission.event_style, mission.targets = "breakaway", {"ctl": 60}
 
-    told = situation(mission).for_model()
+    drawn_up = situation(mission)
+
+    told = drawn_up.for_model()
 
     assert told["mission"] == {
         "state": "TRAINING",
@@ -139,24 +144,40 @@ def test_situation_of_a_mission_tells_its_dates_and_limits(mission: Mission, ftp
             "max_ramp_rate": 8.0,
             "max_consecutive_hard_days": 2,
             "max_hard_sessions_per_week": 3,
-            "max_rhr": None,
-            "max_zone": None,
+            "rhr_rise_bpm": 7,
+            "max_days_without_rest": 6,
+            "usual_ramp_rate": 5,
+            "max_load_pct": 150,
+            "max_monotony": 2,
+            "new_tester_minutes": 75,
+            "jet_lag_hours": 3,
         },
         "availability": {"weekly_minutes": 420, "today_minutes": 90, "blocked_today": False},
-        "points_schema": mission.points_schema,
+        "points_schema": {
+            kind: prices for kind, prices in mission.points_schema.items() if kind != "bonuses"
+        },
+        "bonuses": {
+            name: bonus["points"] for name, bonus in mission.points_schema["bonuses"].items()
+        },
+        "detection": {"min_minutes": 30, "gc_if": 0.7, "breakaway_if": 0.85},
         "event_style": "breakaway",
         "targets": {"ctl": 60},
     }
-    assert told["athlete"] == {"sport": "cycling", "ftp": 200, "lthr": 166, "hr_max": 184}
+    assert told["athlete"] == {
+        "sport": "cycling",
+        "ftp": 200,
+        "lthr": 166,
+        "hr_max": 184,
+        "age": 40,
+    }
     assert told["today"] == {
         "date": "2026-07-04",
         "weekday": "Saturday",
         "days_to_event": 30,
-        "stage": None,
         "is_rest_day": False,
-        "tz_shift_hours": None,
     }
-    assert told["progress"] is None
+    assert "progress" not in told
+    assert drawn_up.mission.goal == mission.name
 
 
 def test_limits_are_the_mission_s_own(mission: Mission) -> None:
@@ -170,11 +191,18 @@ def test_limits_are_the_mission_s_own(mission: Mission) -> None:
         "max_hard_sessions_per_week": 2,
         "max_rhr": 58,
         "max_zone": 3,
+        "rhr_rise_bpm": 5,
+        "max_days_without_rest": 10,
+        "usual_ramp_rate": 4,
+        "max_load_pct": 120,
+        "max_monotony": 3,
+        "new_tester_minutes": 45,
+        "jet_lag_hours": 5,
     }
     for name, value in own.items():
         setattr(mission, name, value)
 
-    assert situation(mission).mission.constraints.model_dump() == own
+    assert situation(mission).mission.constraints.model_dump(exclude_none=True) == own
 
 
 def test_day_without_time_is_blocked(mission: Mission) -> None:
@@ -522,24 +550,33 @@ def event(tester: User) -> Mission:
     return mission
 
 
+@pytest.mark.parametrize(("own", "told"), [(1, 1), (2, 3), (4, 4)])
+def test_event_allows_three_hard_days_in_a_row_and_keeps_a_limit_of_ones_own(
+    event: Mission, own: int, told: int
+) -> None:
+    event.max_consecutive_hard_days = own
+
+    assert situation(event).mission.constraints.max_consecutive_hard_days == told
+
+
 def test_event_day_tells_the_stage_and_where_the_game_stands(event: Mission) -> None:
     ridden = StageRidden(RideMode.BREAKAWAY, "strava:1", NOW)
     settle(event, event.stages.get(number=1), ridden, now=NOW)
 
-    told = situation(event).for_model()
+    drawn_up = situation(event)
 
+    told = drawn_up.for_model()
     assert told["today"] == {
         "date": "2026-07-04",
         "weekday": "Saturday",
-        "days_to_event": -1,
-        "stage": {"number": 2, "stage_type": "mountain", "is_completed": False},
+        "days_into_event": 2,
+        "stage": {"number": 2, "type": "mountain", "completed": False},
         "is_rest_day": False,
-        "tz_shift_hours": None,
     }
     assert told["mission"]["phase"] == "Event"
     assert told["mission"]["constraints"]["max_consecutive_hard_days"] == 3
-    assert told["progress"] == {
-        "points_total": 8,
+    assert drawn_up.progress == {
+        "total_points": 8,
         "stages_total": 5,
         "stages_completed": 1,
         "stages_missed": 0,
@@ -561,7 +598,14 @@ def test_event_day_tells_the_stage_and_where_the_game_stands(event: Mission) -> 
                 "is_completed": True,
             }
         ],
+        "bonus_progress": {"consecutive_5": {"count": 1, "needed": 5, "points": 5}},
+        "best_line": {
+            "what": "best total still possible under the limits",
+            "points": None,
+            "reason": "no_form",
+        },
     }
+    assert "stages" not in told["progress"]
 
 
 @pytest.mark.parametrize(("minutes", "is_completed"), [(29, False), (30, True)])
@@ -573,7 +617,7 @@ def test_stage_that_was_ridden_today_is_completed(
     stage = situation(event).today.stage
 
     assert stage is not None
-    assert stage.is_completed is is_completed
+    assert stage.completed is is_completed
 
 
 def test_rest_day_of_the_event_has_no_stage(event: Mission) -> None:

@@ -100,6 +100,7 @@ def test_order_can_differ_by_metric_and_each_value_keeps_its_source_age_and_base
         "rhr_age_h": 1.0,
         "sleep_source": APPLE,
         "sleep_age_h": 2.0,
+        "temperature_deviation": None,
     }
 
 
