@@ -33,8 +33,16 @@ class Prompt:
 
 
 def for_day(situation: Situation) -> Prompt:
-    name = "event_day" if situation.mission.state == "EVENT_ACTIVE" else "training_day"
-    return _named(name, _user_text(situation))
+    return _named(_name_of_day(situation), _user_text(situation))
+
+
+def _name_of_day(situation: Situation) -> str:
+    today = situation.today
+    is_event = situation.mission.state == "EVENT_ACTIVE"
+    has_no_stage = is_event and (today.is_rest_day or today.stage is None)
+    if has_no_stage or situation.mission.availability.blocked_today:
+        return "rest_day"
+    return "event_day" if is_event else "training_day"
 
 
 def for_draft(survey: Survey, profile: dict[str, Any]) -> Prompt:

@@ -47,6 +47,7 @@ MODES: dict[str, dict[str, str]] = {
         "malformed": "prose where JSON was asked for",
         "schema_invalid": "JSON of another shape",
         "bad_request": "400, the schema is not accepted",
+        "no_schema": "400 to any JSON Schema, as a server without them; plain JSON is answered",
         "rate_limited": "429 with retry-after",
         "quota": "429, the quota is used up",
         "server_error": "500",

@@ -65,6 +65,8 @@ def confidence(situation: Situation) -> float:
         caps.append(0.5)
     if situation.flag("metrics.conflict"):
         caps.append(0.65)
+    if (given := situation.number("derived.confidence_cap")) is not None:
+        caps.append(given)
     return round(min(caps), 2)
 
 

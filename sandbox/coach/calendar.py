@@ -5,7 +5,8 @@ from sandbox.coach.situation import Situation
 
 SHORTEST_RIDE_MIN = 15
 SHORTEST_STAGE_MIN = 30
-NEW_TESTER_DAYS, NEW_TESTER_MIN = 14, 75
+NEW_TESTER_DAYS = 14
+ADULT_AGE, MINOR_DAYS_WITHOUT_REST = 18, 5
 HARD_DAYS_IN_A_ROW = {"TRAINING": 2, "EVENT_ACTIVE": 3}
 
 
@@ -74,7 +75,7 @@ def blocked(situation: Situation) -> Cause | None:
         return Cause(
             "blocked_day",
             Ceiling.REST,
-            "Today is blocked in your calendar, so you take the day off and nothing is lost by it.",
+            "You have no time for a ride today, so you take the day off and nothing is lost by it.",
         )
     minutes = situation.number("mission.availability.today_minutes")
     if minutes is None or minutes >= SHORTEST_RIDE_MIN:
@@ -107,7 +108,9 @@ def week_minutes_left(situation: Situation) -> float | None:
 
 def rest_day_due(situation: Situation) -> Cause | None:
     days, age = situation.number("metrics.days_since_rest"), situation.number("athlete.age")
-    most = 5 if age is not None and age < 18 else 6
+    most = situation.convention("max_days_without_rest")
+    if age is not None and age < ADULT_AGE:
+        most = min(most, MINOR_DAYS_WITHOUT_REST)
     if situation.state != "TRAINING" or days is None or days < most:
         return None
     return Cause(
@@ -121,9 +124,10 @@ def rest_day_due(situation: Situation) -> Cause | None:
 
 def hard_days_in_a_row(situation: Situation) -> Cause | None:
     days = situation.number("metrics.consecutive_hard_days")
-    usual = HARD_DAYS_IN_A_ROW.get(situation.state, 2)
-    most = situation.limit("max_consecutive_hard_days") or usual
-    if days is None or days < min(most, usual):
+    most = situation.limit("max_consecutive_hard_days")
+    if most is None:
+        most = HARD_DAYS_IN_A_ROW.get(situation.state, 2)
+    if days is None or days < most:
         return None
     return Cause(
         "hard_days_in_a_row",
@@ -157,5 +161,5 @@ def new_tester(situation: Situation) -> Cause | None:
         "With less than two weeks of history there is no baseline of yours to compare with, so "
         "you start easy and short; connect your devices and ride a few times, and the advice "
         "becomes more specific.",
-        max_minutes=NEW_TESTER_MIN,
+        max_minutes=situation.convention("new_tester_minutes"),
     )

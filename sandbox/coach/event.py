@@ -4,13 +4,15 @@ from typing import Any
 
 from sandbox.coach.bonuses import bonuses_in_reach
 from sandbox.coach.calendar import stage_type
-from sandbox.coach.causes import Ceiling
+from sandbox.coach.causes import Ceiling, shown
 from sandbox.coach.limits import Limits
 from sandbox.coach.situation import Situation
 from sandbox.coach.workouts import REST, Session, spin, stage_in_the_break, stage_in_the_bunch
 
 USUAL_STAGE_MIN = 75
 GC_READINESS, GC_TSB = 75, -10
+# Over the values below which the mission stays in the bunch; wider for who likes it there.
+MARGINS = {"breakaway": 0, "gc": 10}
 MARGIN = 5
 
 RATIONALE = {
@@ -35,14 +37,22 @@ def ride(situation: Situation, limits: Limits) -> tuple[Session, dict[str, Any]]
         "stage_type": stage_type(situation),
         "expected_points": _points(situation, mode),
         "bonus_opportunities": bonuses_in_reach(situation, mode),
-        "strategic_notes": NOTES[mode],
+        "strategic_notes": NOTES[mode] + _in_the_long_run(situation),
     }
 
 
 def _mode(situation: Situation, limits: Limits) -> str:
     if limits.ceiling <= Ceiling.RECOVER or limits.is_health:
         return "rest"
-    return "breakaway" if limits.ceiling is Ceiling.FREE and is_strong(situation) else "gc"
+    can_attack = limits.ceiling is Ceiling.FREE and is_strong(situation)
+    return "breakaway" if can_attack and _pays(situation) else "gc"
+
+
+def _pays(situation: Situation) -> bool:
+    """Whether attacking today costs nothing over the whole event; so also where nobody knows."""
+    of_mode = "progress.best_line.points_by_mode_today"
+    attack, bunch = (situation.number(f"{of_mode}.{mode}") for mode in ("breakaway", "gc"))
+    return attack is None or bunch is None or attack >= bunch
 
 
 def is_strong(situation: Situation) -> bool:
@@ -53,7 +63,20 @@ def is_strong(situation: Situation) -> bool:
     least_readiness = situation.limit("prefer_gc_readiness") or GC_READINESS
     least_tsb = situation.limit("prefer_gc_tsb")
     least_tsb = GC_TSB if least_tsb is None else least_tsb
-    return readiness >= least_readiness + MARGIN and tsb >= least_tsb + MARGIN
+    margin = MARGINS.get(situation.at("mission.event_style"), MARGIN)
+    return readiness >= least_readiness + margin and tsb >= least_tsb + margin
+
+
+def _in_the_long_run(situation: Situation) -> str:
+    best, so_far = (
+        situation.number(path) for path in ("progress.best_line.points", "progress.total_points")
+    )
+    if best is None or so_far is None:
+        return ""
+    return (
+        f" You have {shown(so_far)} points; within your limits {shown(best)} are still possible, "
+        "and no single day decides that."
+    )
 
 
 def _session(mode: str, limits: Limits) -> Session:

@@ -5,7 +5,6 @@ from sandbox.coach.situation import Situation
 
 READINESS, TSB = "metrics.readiness", "metrics.tsb"
 RHR, RHR_BASELINE = "metrics.rhr", "metrics.rhr_baseline"
-RHR_RISE_BPM = 7
 
 
 def readiness_forces_rest(situation: Situation) -> Cause | None:
@@ -65,7 +64,8 @@ def tsb_under_minimum(situation: Situation) -> Cause | None:
 def resting_heart_rate(situation: Situation) -> Cause | None:
     rhr, baseline = situation.number(RHR), situation.number(RHR_BASELINE)
     most = situation.limit("max_rhr") or situation.number("mission.max_rhr")
-    is_raised = rhr is not None and baseline is not None and rhr - baseline >= RHR_RISE_BPM
+    rise = None if rhr is None or baseline is None else round(rhr - baseline, 1)
+    is_raised = rise is not None and rise >= situation.convention("rhr_rise_bpm")
     is_over = rhr is not None and most is not None and rhr > most
     if rhr is None or not (is_raised or is_over):
         return None
@@ -150,7 +150,7 @@ def words_for_tsb(tsb: float) -> str:
 
 def monotony(situation: Situation) -> Cause | None:
     value = situation.number("metrics.monotony")
-    if value is None or value <= 2:
+    if value is None or value <= situation.convention("max_monotony"):
         return None
     return Cause(
         "monotony",

@@ -3,6 +3,7 @@
 from sandbox.coach.causes import Cause, Ceiling, shown
 from sandbox.coach.situation import Situation
 
+JET_LAG_DAYS = 2
 # What stays inside the highest zone a clinician allows.
 CEILINGS = (Ceiling.REST, Ceiling.RECOVER, Ceiling.EASY, Ceiling.STEADY, Ceiling.STEADY)
 
@@ -71,7 +72,8 @@ def injury(situation: Situation) -> Cause | None:
 def travel(situation: Situation) -> Cause | None:
     shift_h = situation.number("today.tz_shift_hours")
     since = situation.number("today.days_since_travel")
-    if shift_h is None or abs(shift_h) < 3 or (since is not None and since > 2):
+    is_short = shift_h is None or abs(shift_h) < situation.convention("jet_lag_hours")
+    if is_short or (since is not None and since > JET_LAG_DAYS):
         return None
     sleep_h = situation.number("metrics.sleep_h")
     sentence = "You have just crossed several time zones, and your body clock needs a few days"

@@ -11,6 +11,15 @@ KEY_INPUTS = (
     "metrics.sleep_h",
     "athlete.ftp",
 )
+CONVENTIONS = {
+    "rhr_rise_bpm": 7,
+    "max_days_without_rest": 6,
+    "usual_ramp_rate": 5,
+    "max_load_pct": 150,
+    "max_monotony": 2,
+    "new_tester_minutes": 75,
+    "jet_lag_hours": 3,
+}
 
 
 class Situation:
@@ -37,6 +46,11 @@ class Situation:
 
     def limit(self, name: str) -> float | None:
         return self.number(f"mission.constraints.{name}")
+
+    def convention(self, name: str) -> float:
+        """A limit that every mission has; what it usually is where the question leaves it out."""
+        value = self.limit(name)
+        return CONVENTIONS[name] if value is None else value
 
     def missing(self) -> list[str]:
         return [path for path in KEY_INPUTS if self.number(path) is None]

@@ -6,6 +6,7 @@ from sandbox.coach.causes import Ceiling
 from sandbox.coach.health import clinician_limit
 from sandbox.coach.limits import Limits
 from sandbox.coach.situation import Situation
+from sandbox.coach.worked_out import most_load
 from sandbox.coach.workouts import (
     REST,
     Session,
@@ -19,7 +20,6 @@ from sandbox.coach.workouts import (
 )
 
 FRESH_READINESS, FRESH_TSB = 80, -5
-SAFE_RAMP = 5.0  # CTL a week
 
 
 def session(situation: Situation, limits: Limits) -> Session:
@@ -38,13 +38,17 @@ def load_limit(situation: Situation) -> float | None:
     """The load above which the ramp, the taper or the last month says too much."""
     ctl = situation.number("metrics.ctl")
     ramp, most_30d = situation.number("metrics.ramp_7d"), situation.number("metrics.max_load_30d")
-    bounds = [1.5 * most_30d] if most_30d else []
+    given = most_load(situation)
+    bounds = [] if given is None else [given]
+    if most_30d:
+        bounds.append(most_30d * situation.convention("max_load_pct") / 100)
     if ctl is not None and is_eve(situation):
         bounds.append(0.8 * ctl)
     if ctl is not None and ramp is not None:
-        steepest = min(situation.limit("max_ramp_rate") or SAFE_RAMP, SAFE_RAMP)
-        # One day of load moves CTL by about a 42nd of it.
-        bounds.append(max(ctl, 42 * (steepest - ramp)))
+        usual = situation.convention("usual_ramp_rate")
+        steepest = min(situation.limit("max_ramp_rate") or usual, usual)
+        # A day's load moves CTL by about a 42nd of what it is above it.
+        bounds.append(max(ctl, ctl + 42 * (steepest - ramp)))
     return min(bounds) if bounds else None
 
 

@@ -1,5 +1,6 @@
 """The reason, in two to four plain sentences to the rider, and the numbers behind it."""
 
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,16 @@ NAMES = {
     "metrics.sleep_h": "sleep",
     "athlete.ftp": "FTP",
 }
+FRESH = (
+    "you can take hard work today",
+    "this is a morning to use for the hard work of the week",
+    "you have recovered well enough to train hard",
+)
+NOT_FRESH = (
+    "you can train, but it is not the day for the hardest work",
+    "that carries a good session, though not the hardest one",
+    "enough to work on, if you leave the hardest efforts for a fresher day",
+)
 
 
 def reason(situation: Situation, limits: Limits, session: Session) -> str:
@@ -58,9 +69,14 @@ def _free(situation: Situation) -> str:
         return "Nothing in your readings speaks against training today."
     form = f"your form (TSB) is {shown(tsb)}, {words_for_tsb(tsb)}"
     start = f"Your readiness is {shown(readiness)} and {form}"
-    if training.is_fresh(situation):
-        return f"{start}; you can take hard work today."
-    return f"{start}; you can train, but it is not the day for the hardest work."
+    ends = FRESH if training.is_fresh(situation) else NOT_FRESH
+    return f"{start}; {ends[_turn(situation) % len(ends)]}."
+
+
+def _turn(situation: Situation) -> int:
+    """From one day to the next another way to say the same."""
+    today = situation.at("today.date")
+    return date.fromisoformat(today).toordinal() if isinstance(today, str) else 0
 
 
 def _event_ahead(situation: Situation) -> list[str]:

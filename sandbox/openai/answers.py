@@ -89,7 +89,12 @@ def _usage(body: dict[str, Any], text: str) -> dict[str, Any]:
         "prompt_tokens": asked,
         "completion_tokens": given,
         "total_tokens": asked + given,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": 0,
+            "audio_tokens": 0,
+            # Writing into the cache has a price of its own with these.
+            **({"cache_write_tokens": 0} if body["model"].startswith("gpt-6") else {}),
+        },
         "completion_tokens_details": {
             "reasoning_tokens": 0,
             "audio_tokens": 0,

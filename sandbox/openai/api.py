@@ -54,7 +54,8 @@ def chat_completions(request: HttpRequest) -> JsonResponse:
     try:
         check(body)
         conversation = conversation_of(body)
-        if mode.mode == "bad_request":
+        has_schema = (body.get("response_format") or {}).get("type") == "json_schema"
+        if mode.mode == "bad_request" or (mode.mode == "no_schema" and has_schema):
             raise invalid_schema(conversation.name, "In context=(), told to refuse.")
         reply = conversation.answer(body["messages"])
     except BadRequest as problem:

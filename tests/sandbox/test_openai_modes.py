@@ -70,6 +70,19 @@ def test_bad_request_blames_the_schema(model: openai.OpenAI, http: httpx2.Client
     assert refused.value.param == "response_format"
 
 
+def test_server_without_schemas_blames_the_format_and_answers_plain_json(
+    model: openai.OpenAI, http: httpx2.Client
+) -> None:
+    set_mode(http, "no_schema")
+    wrapper = {"name": "coach_output", "strict": True, "schema": {"type": "object"}}
+
+    with pytest.raises(openai.BadRequestError) as refused:
+        ask(model, response_format={"type": "json_schema", "json_schema": wrapper})
+
+    assert refused.value.param == "response_format"
+    assert reply(ask(model, response_format={"type": "json_object"})) == decide(CONTEXT)
+
+
 def test_rate_limited_says_when_to_come_back(model: openai.OpenAI, http: httpx2.Client) -> None:
     set_mode(http, "rate_limited", times=1, seconds=0)
 
