@@ -4,24 +4,23 @@ Nothing in a reply is clamped, defaulted or substituted. Every answer is stored 
 so that a worker killed afterwards leaves it to the next one instead of paying for it twice.
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts import privacy
-from coach import llm, rules
+from coach import budget, calls, rule_tallies, rules
 from coach.claims import Claim
-from coach.models import Asked, MissionRun, ModelCall
+from coach.models import Asked, Incident, MissionRun, ModelCall
 from coach.prompts import Prompt
 from coach.replies import Decision, Reply
+from coach.rules import Violation
 from coach.situation import Situation
 
 logger = logging.getLogger(__name__)
@@ -29,6 +28,10 @@ logger = logging.getLogger(__name__)
 Usable = TypeVar("Usable", bound=Reply)
 # Of the first attempt, and of the second.
 TEMPERATURES = (0.4, 0.0)
+# Stands for what cannot be stored; a reply that lost something is not what the model said.
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+# Characters of a reply that the model is shown again; a whole decision has a few thousand.
+MOST_REPEATED = 40_000
 UNUSABLE_ENDINGS = {
     "length": ("cut_off", "The reply was cut off before its end."),
     "content_filter": ("filtered", "The provider's filter removed the reply."),
@@ -50,9 +53,10 @@ class NoReply(Exception):
 class Unusable(Exception):
     """An answer that is not what was asked for; the message is what the model is told."""
 
-    def __init__(self, kind: str, detail: str) -> None:
+    def __init__(self, kind: str, detail: str, broken: Sequence[Violation] = ()) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.broken = broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,16 @@ class Question(Generic[Usable]):
 
 def decide(claim: Claim[MissionRun], situation: Situation, prompt: Prompt) -> Decision:
     """The model's decision for a claimed run; raises what `ask` raises."""
-    return ask(claim, for_the_day(situation, prompt))
+    return ask(claim, for_the_day(situation, prompt, claim.row.asked))
 
 
-def for_the_day(situation: Situation, prompt: Prompt) -> Question[Decision]:
+def for_the_day(situation: Situation, prompt: Prompt, asked: int = 1) -> Question[Decision]:
     return Question(
         prompt,
         model_for(situation),
         Decision,
         problems_in=lambda decision: rules.violations(situation, decision),
+        asked=asked,
     )
 
 
@@ -93,25 +98,67 @@ def ask(claim: Claim[Any], question: Question[Usable]) -> Usable:
     Raises NoReply, NotAllowed, or Lost when it came too late.
     """
     messages = question.prompt.messages()
-    problems: list[Unusable] = []
+    failures: list[str] = []
     for attempt, temperature in zip(question.attempts, TEMPERATURES, strict=True):
         call = _stored_call(claim.row, attempt)
         if call is None:
-            claim.renew(timezone.now())
-            if not privacy.may_be_read(claim.row.owner.pk):
-                raise NotAllowed(privacy.NOT_ALLOWED)
-            call = _ask(claim, question, messages, attempt=attempt, temperature=temperature)
+            call = _put(
+                claim, question, messages, failures, attempt=attempt, temperature=temperature
+            )
         try:
             reply = read(call, question)
         except Unusable as problem:
             _judge(call, ModelCall.Outcome.REJECTED, problem)
-            problems.append(problem)
-            messages = [*question.prompt.messages(), *_objection(call, problem)]
+            kind = problem.kind
+            failures.append(_failure(call, str(problem)))
+            messages = asked_again(question, call, problem)
         else:
             _judge(call, ModelCall.Outcome.ACCEPTED)
             return reply
-    raise NoReply(
-        problems[-1].kind, "\n".join(f"Attempt {i}: {p}" for i, p in enumerate(problems, 1))
+    raise NoReply(kind, "\n".join(failures))
+
+
+def _put(
+    claim: Claim[Any],
+    question: Question[Any],
+    messages: list[dict[str, str]],
+    failures: list[str],
+    *,
+    attempt: int,
+    temperature: float,
+) -> ModelCall:
+    """Put the question to the model, if that may be; `failures` are those of the attempts before.
+
+    Raises NoReply, NotAllowed, or Lost.
+    """
+    claim.renew(timezone.now())
+    owner = claim.row.owner
+    if not privacy.may_be_read(owner.pk):
+        raise NotAllowed(privacy.NOT_ALLOWED)
+    try:
+        budget.require(owner, timezone.now())
+    except budget.UsedUp as refusal:
+        raise NoReply(Incident.Kind.BUDGET, "\n".join([*failures, str(refusal)])) from refusal
+    call = calls.put(
+        claim,
+        messages,
+        question.reply,
+        model=question.model,
+        prompt_version=question.prompt.version,
+        attempt=attempt,
+        temperature=temperature,
+    )
+    if call.outcome == ModelCall.Outcome.UNANSWERED:
+        _log(call)
+        raise NoReply(call.problem_kind, "\n".join([*failures, _failure(call, call.problem)]))
+    return call
+
+
+def _failure(call: ModelCall, problem: str) -> str:
+    """One attempt in the words of an incident: what was asked and answered, by their hashes."""
+    reply = f", reply {call.reply_sha256[:16]}" if call.reply_sha256 else ""
+    return (
+        f"Attempt {call.attempt} ({call.model}, prompt {call.prompt_sha256[:16]}{reply}): {problem}"
     )
 
 
@@ -130,12 +177,15 @@ def read(call: ModelCall, question: Question[Usable]) -> Usable:
         raise Unusable(*UNUSABLE_ENDINGS[call.finish_reason])
     if "\\u0000" in call.reply:
         raise Unusable("invalid_reply", "reply: A text holds the character NUL.")
+    if BROKEN in call.reply:
+        raise Unusable("invalid_reply", "reply: A text holds a broken character.")
     try:
         reply = question.reply.model_validate_json(call.reply)
     except ValidationError as error:
         raise Unusable("invalid_reply", _schema_problems(error)) from error
-    if problems := [str(problem) for problem in question.problems_in(reply)]:
-        raise Unusable("invalid_reply", "\n".join(problems))
+    if problems := list(question.problems_in(reply)):
+        broken = [problem for problem in problems if isinstance(problem, Violation)]
+        raise Unusable("invalid_reply", "\n".join(map(str, problems)), broken)
     return reply
 
 
@@ -150,72 +200,21 @@ def _stored_call(row: Asked, attempt: int) -> ModelCall | None:
     return answered.filter(attempt=attempt).first()
 
 
-def _ask(
-    claim: Claim[Any],
-    question: Question[Any],
-    messages: list[dict[str, str]],
-    *,
-    attempt: int,
-    temperature: float,
-) -> ModelCall:
-    asked = "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
-    call = ModelCall(
-        attempt=attempt,
-        model=question.model,
-        prompt_version=question.prompt.version,
-        prompt=asked,
-        prompt_sha256=_sha256(asked),
-    )
-    try:
-        answer = llm.complete(
-            messages,
-            question.reply,
-            model=question.model,
-            temperature=temperature,
-            user_key=str(claim.row.owner.pk),
-        )
-    except llm.Unanswered as error:
-        call.outcome, call.problem_kind, call.problem = "unanswered", error.kind, str(error)
-        _keep(claim, call)
-        _log(call)
-        raise NoReply(error.kind, str(error)) from error
-    call.reply, call.refusal = _storable(answer.text), _storable(answer.refusal)[:300]
-    call.reply_sha256 = _sha256(call.reply)
-    call.finish_reason, call.latency_ms = answer.finish_reason[:20], answer.latency_ms
-    call.tokens_in, call.tokens_out = answer.tokens_in, answer.tokens_out
-    call.tokens_cached = answer.tokens_cached
-    call.outcome = ModelCall.Outcome.ANSWERED
-    _keep(claim, call)
-    return call
-
-
-@transaction.atomic
-def _keep(claim: Claim[Any], call: ModelCall) -> None:
-    """Store a call while the row is ours, in place of one that a killed worker got no answer to."""
-    claim.renew(timezone.now())
-    claim.row.calls.filter(attempt=call.attempt).delete()
-    claim.row.calls.add(call, bulk=False)
-
-
-def _storable(text: str) -> str:
-    """The text without what PostgreSQL does not store: NUL and halves of surrogate pairs."""
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _judge(call: ModelCall, outcome: ModelCall.Outcome, problem: Unusable | None = None) -> None:
     is_new = call.outcome == ModelCall.Outcome.ANSWERED
     call.outcome = outcome
     call.problem_kind = problem.kind if problem else ""
     call.problem = str(problem) if problem else ""
+    call.violations = [one.as_json() for one in problem.broken] if problem else []
     # By its number: with its row it may be gone meanwhile.
     ModelCall.objects.filter(pk=call.pk).update(
-        outcome=call.outcome, problem_kind=call.problem_kind, problem=call.problem
+        outcome=call.outcome,
+        problem_kind=call.problem_kind,
+        problem=call.problem,
+        violations=call.violations,
     )
     if is_new:
+        rule_tallies.count(call.model, problem.broken if problem else ())
         _log(call)
 
 
@@ -240,8 +239,16 @@ def _log(call: ModelCall) -> None:
     )
 
 
+def asked_again(
+    question: Question[Any], call: ModelCall, problem: Unusable
+) -> list[dict[str, str]]:
+    """The second attempt's messages: the same question, the reply, and what is wrong with it."""
+    return [*question.prompt.messages(), *_objection(call, problem)]
+
+
 def _objection(call: ModelCall, problem: Unusable) -> list[dict[str, str]]:
-    said = [{"role": "assistant", "content": call.reply}] if call.reply else []
+    is_repeated = 0 < len(call.reply) <= MOST_REPEATED
+    said = [{"role": "assistant", "content": call.reply}] if is_repeated else []
     return [
         *said,
         {

@@ -1,6 +1,7 @@
 """Writing how a run ended: the row and the mails in one transaction, the files afterwards."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,11 +13,11 @@ from django.utils import timezone
 
 from accounts import artifacts
 from accounts.models import Artifact
-from coach import brief
+from coach import brief, stored_situations
 from coach.claims import Claim
 from coach.models import Asked, Incident, MissionDraft, MissionRun, ModelCall, Reflection
 from coach.replies import Decision
-from coach.situation import Situation
+from coach.rules import Violation
 from connections import news
 from notifications import mail, outbox
 from notifications.models import Notification
@@ -33,8 +34,10 @@ ALERTED: dict[type[Asked], str] = {
 Row = TypeVar("Row", bound=Asked)
 
 
-def decided(claim: Claim[MissionRun], decision: Decision) -> None:
-    """The run is done: keep the decision and put the brief into the outbox."""
+def decided(
+    claim: Claim[MissionRun], decision: Decision, flagged: Iterable[Violation] = ()
+) -> None:
+    """The run is done: keep the decision and its marks, and put the brief into the outbox."""
     run = claim.row
     with transaction.atomic():
         claim.write(
@@ -42,6 +45,7 @@ def decided(claim: Claim[MissionRun], decision: Decision) -> None:
             finished_at=timezone.now(),
             lease_until=None,
             decision=decision.model_dump(mode="json"),
+            flagged=[one.as_json() for one in flagged],
             summary=brief.headline(decision),
         )
         _mark_told(run)
@@ -53,7 +57,7 @@ def _mark_told(run: MissionRun) -> None:
     """In the transaction that writes the brief: a run that fails has told nobody anything."""
     if run.situation is None:
         return
-    situation = Situation.model_validate(run.situation)
+    situation = stored_situations.read(run.situation)
     for one in situation.sources:
         if one.problem and one.is_news:
             news.mark_told(
@@ -84,15 +88,29 @@ def open_incident(row: Asked, kind: str, detail: str) -> Incident:
     """Put a failure on record and tell the operators, in the transaction that writes it."""
     incident: Incident = row.incidents.create(kind=kind, detail=detail)
     if settings.OPERATOR_EMAILS:
+        told = {"incident": incident, "about": row, "about_what": ALERTED[type(row)]}
         outbox.enqueue(
             Notification.Kind.ALERT,
-            mail.render(
-                "alert", {"incident": incident, "about": row, "about_what": ALERTED[type(row)]}
-            ),
+            mail.render("alert", {**told, "attempts": _attempts(row)}),
             dedupe_key=_alert_key(incident),
             recipients=list(settings.OPERATOR_EMAILS),
         )
     return incident
+
+
+def _attempts(row: Asked) -> list[dict[str, str]]:
+    """Of the last asking what an alert may name: hashes and rules, no value of the tester's."""
+    first = 2 * getattr(row, "asked", 1) - 1
+    return [
+        {
+            "model": call.model,
+            "prompt": call.prompt_sha256[:16],
+            "reply": call.reply_sha256[:16] or "none",
+            "problem": call.problem_kind or call.outcome,
+            "rules": ", ".join(str(one["rule"]) for one in call.violations),
+        }
+        for call in row.calls.filter(attempt__gte=first).order_by("attempt")
+    ]
 
 
 def _mail_tester(run: MissionRun, kind: Notification.Kind, template: str) -> None:
@@ -103,14 +121,24 @@ def _mail_tester(run: MissionRun, kind: Notification.Kind, template: str) -> Non
     outbox.enqueue(
         kind,
         mail.render(template, brief.mail_context(run), timezone_name=run.mission.timezone),
-        dedupe_key=f"brief:{run.mission_id}:{run.local_date}",
+        dedupe_key=f"brief:{run.mission_id}:{run.local_date}{_nth(run, ':')}",
         recipients=[tester.email],
         user=tester,
     )
 
 
+def _nth(run: MissionRun, mark: str) -> str:
+    """What sets the mail and the file of a later asking apart: the first have their plain names."""
+    return "" if run.asked == 1 else f"{mark}{run.asked}"
+
+
 def _alert_key(incident: Incident) -> str:
-    """One alert for each incident; one an hour where the model fails everybody alike."""
+    """One alert for each incident; one an hour where the model fails everybody alike.
+
+    And one a day where the month's tokens are used up: that lasts.
+    """
+    if incident.kind == Incident.Kind.BUDGET:
+        return f"alert:{incident.kind}:{incident.opened_at:%Y-%m-%d}"
     if incident.kind in Incident.OF_THE_MODEL:
         return f"alert:{incident.kind}:{incident.opened_at:%Y-%m-%dT%H}"
     return f"alert:{incident.pk}"
@@ -128,7 +156,8 @@ def keep_artifacts(run_id: UUID) -> None:
     run = hold_finished(MissionRun, run_id)
     if run is None or run.artifacts_at is not None:
         return
-    key = artifacts.key_for(run.mission.owner, run.mission_id, run.local_date, "run.json")
+    name = f"run{_nth(run, '-')}.json"
+    key = artifacts.key_for(run.mission.owner, run.mission_id, run.local_date, name)
     facts = {"mission": str(run.mission_id), "local_date": run.local_date.isoformat()}
     keep_texts(run, key, {**facts, "situation": run.situation, "decision": run.decision})
     run.artifacts_at = timezone.now()
@@ -170,23 +199,34 @@ def keep_texts(row: Asked, key: str, facts: dict[str, Any]) -> None:
 def _call(call: ModelCall) -> dict[str, Any]:
     return {
         "attempt": call.attempt,
+        "purpose": call.purpose,
         "model": call.model,
+        "asked_at": call.asked_at.isoformat(),
         "prompt_version": call.prompt_version,
+        "prompt_sha256": call.prompt_sha256,
         "prompt": call.prompt,
+        "reply_sha256": call.reply_sha256,
         "reply": call.reply,
+        "refusal": call.refusal,
+        "finish_reason": call.finish_reason,
         "outcome": call.outcome,
+        "problem_kind": call.problem_kind,
         "problem": call.problem,
+        "violations": call.violations,
         "tokens_in": call.tokens_in,
+        "tokens_cached": call.tokens_cached,
         "tokens_out": call.tokens_out,
         "latency_ms": call.latency_ms,
+        "cost_usd": None if call.cost_usd is None else str(call.cost_usd),
     }
 
 
 def forget_situations(now: datetime) -> int:
-    """Empty the situation of runs whose artifact is gone by its age: it tells the same numbers."""
+    """Empty the situation of runs whose artifact is gone by its age, and the ride matched to them:
+    they tell the same numbers."""
     forgotten = 0
     before = now - artifacts.KEPT_FOR[Artifact.Retention.REASONING]
     old = MissionRun.objects.filter(finished_at__lt=before, situation__isnull=False)
     while keys := list(old.values_list("pk", flat=True)[:BATCH]):
-        forgotten += MissionRun.objects.filter(pk__in=keys).update(situation=None)
+        forgotten += MissionRun.objects.filter(pk__in=keys).update(situation=None, done=None)
     return forgotten

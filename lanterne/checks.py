@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import OperationalError, ProgrammingError
 
 from accounts.encryption import WrongEncryptionKey, decrypt
+from coach import abilities, prices
 from coach.models import MissionRun
 from lanterne.starting import OURS
 from lanterne.stored_secrets import Place, places
@@ -101,6 +102,24 @@ def model_answers_within_a_lease(**_: Any) -> Sequence[CheckMessage]:
             id="lanterne.E004",
         )
     ]
+
+
+@register(OURS)
+def tables_of_models_can_be_read(**_: Any) -> Sequence[CheckMessage]:
+    try:
+        for name in settings.MODEL_ABILITIES:
+            abilities.of(name)
+        for name in settings.MODEL_PRICES:
+            prices.cost_usd(name, tokens_in=1, tokens_cached=1, tokens_out=1, tokens_written=1)
+    except (TypeError, ValueError, ArithmeticError):
+        return [
+            Error(
+                f"What MODEL_ABILITIES or MODEL_PRICES says of {name!r} cannot be read.",
+                hint="The shape of both is in .env.example. A price is asked, cached, answered.",
+                id="lanterne.E006",
+            )
+        ]
+    return []
 
 
 @register(OURS, deploy=True)

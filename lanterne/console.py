@@ -13,13 +13,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from accounts import audit
 from accounts.models import AuditEvent, User
 from accounts.second_factor import is_shown
 from accounts.sessions import signed_in
+from coach import model_list
 
 Kind = AuditEvent.Kind
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -54,6 +57,13 @@ class Console(AdminSite):
         if not url_has_allowed_host_and_scheme(next_page, allowed_hosts={request.get_host()}):
             next_page = reverse("admin:index", current_app=self.name)
         return self._lead_in(request, next_page)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """With what an operator has to see to on top."""
+        notices = {"notices": model_list.notices(timezone.now())}
+        return super().index(request, {**notices, **(extra_context or {})})
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

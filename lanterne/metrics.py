@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from coach.models import Incident, MissionRun, ModelCall
+from coach.models import Incident, MissionRun, ModelCall, RuleTally
 from connections import registry, tallies
 from connections.models import Connection, FailureTally
 from notifications.models import Notification
@@ -26,6 +26,7 @@ class Rows(Collector):
         runs = CounterMetricFamily("mission_runs", "Runs by outcome.", labels=["status"])
         yield _counted(runs, MissionRun.objects.values_list("outcome"))
         yield self._tokens()
+        yield self._broken_rules()
         mails = GaugeMetricFamily("notifications", "Mails by state.", labels=["state"])
         yield _counted(mails, Notification.objects.values_list("state"))
         connections = GaugeMetricFamily("connections", "Connections by state.", labels=["state"])
@@ -49,6 +50,19 @@ class Rows(Collector):
             counts[source, reason] = count
         for (source, reason), count in counts.items():
             family.add_metric([source, reason], count)
+        return family
+
+    def _broken_rules(self) -> Metric:
+        """By the rules of coaching: those that send a reply back, and those that mark it."""
+        family = CounterMetricFamily(
+            "coach_rule_violations",
+            "Decisions that broke a rule, by model.",
+            labels=["model", "rule", "kind"],
+        )
+        for model, rule, is_flag, count in RuleTally.objects.values_list(
+            "model", "rule", "is_flag", "count"
+        ):
+            family.add_metric([model, rule, "flag" if is_flag else "reprompt"], count)
         return family
 
     def _tokens(self) -> Metric:

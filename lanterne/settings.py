@@ -197,6 +197,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=20),
     },
     "situations of long ago": {"task": "coach.purge", "schedule": crontab(hour=2, minute=30)},
+    # Once a day; asked often, so that an hour without a scheduler costs no day.
+    "models that are switched off": {"task": "coach.look_at_models", "schedule": 600.0},
 }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -460,6 +462,21 @@ COACH_MODEL_EVENT = env("COACH_MODEL_EVENT", default="gpt-4o")
 # Drafts missions from surveys, and looks back on them.
 COACH_MODEL_BUILDER = env("COACH_MODEL_BUILDER", default="gpt-4o-mini")
 COACH_TIMEOUT_S = env.float("COACH_TIMEOUT_S", default=60.0)
+# Tokens of a calendar month (UTC), in and out together; 0 for no limit.
+COACH_MONTHLY_TOKENS_PER_TESTER = env.int("COACH_MONTHLY_TOKENS_PER_TESTER", default=1_000_000)
+COACH_MONTHLY_TOKENS = env.int("COACH_MONTHLY_TOKENS", default=20_000_000)
+# US dollars for a million tokens, by a model’s exact name: asked, read from the cache, answered,
+# and where that has a price of its own, written into the cache. As third parties quoted OpenAI in
+# November 2026; a model that is not here has an unknown cost.
+MODEL_PRICES: dict[str, list[str]] = {
+    "gpt-4o-mini": ["0.15", "0.075", "0.60"],
+    "gpt-4o": ["2.50", "1.25", "10.00"],
+    "gpt-6-luna": ["0.10", "0.01", "0.50", "0.125"],
+    "gpt-6.1-sol": ["2", "0.10", "10"],
+    **env.json("MODEL_PRICES", default={}),
+}
+# What coach/abilities.py does not know of a model, or has wrong, by the beginning of its name.
+MODEL_ABILITIES: dict[str, dict[str, Any]] = env.json("MODEL_ABILITIES", default={})
 
 # --- Strava --------------------------------------------------------------------------------------
 

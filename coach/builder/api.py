@@ -23,8 +23,8 @@ from accounts import privacy, throttle, versions
 from accounts.problems import Problem, Refusal, described, errors
 from accounts.sessions import signed_in
 from accounts.versions import ETAG, IF_MATCH
-from coach import conversation, replies
-from coach.api import RETRY_AFTER
+from coach import budget, conversation, replies
+from coach.api import RETRY_AFTER, used_up
 from coach.builder import answers, mission_builder, survey
 from coach.builder.draft_failures import failure_of
 from coach.builder.mission_builder import AlreadyMade, Invalid, NotNow, Stale, SurveyIncomplete
@@ -244,6 +244,8 @@ def refusals() -> Iterator[None]:
     except AlreadyMade as error:
         mission = reverse("api-mission", args=[error.mission_id])
         raise Refusal(status.HTTP_409_CONFLICT, str(error), mission=mission) from error
+    except budget.UsedUp as error:
+        raise used_up(error) from error
     except (NotNow, conversation.NotAllowed) as error:
         raise Refusal(status.HTTP_409_CONFLICT, str(error)) from error
     except Stale as error:

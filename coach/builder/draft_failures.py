@@ -43,6 +43,11 @@ FAILURES = {
     Incident.Kind.MODEL_ERROR: Failure(
         f"The coach could not be reached. {KEPT} Try again in a few minutes.", True
     ),
+    Incident.Kind.BUDGET: Failure(
+        f"The coach has used up its share of this month. {KEPT} Try again next month, or write the "
+        "mission yourself.",
+        False,
+    ),
     Incident.Kind.CRASH: Failure(
         f"The drafting kept breaking off. {KEPT} We have been told; try again.", True
     ),

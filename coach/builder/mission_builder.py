@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from accounts import artifacts, privacy
 from accounts.models import Ftp, User
-from coach import conversation
+from coach import budget, conversation
 from coach.builder import draft_rules, drafting, survey
 from coach.builder.survey import Survey
 from coach.models import MissionDraft, MissionDraftQuerySet
@@ -74,10 +74,11 @@ def survey_of(draft: MissionDraft, now: datetime) -> Survey:
 
 
 def require_complete(draft: MissionDraft, now: datetime) -> Survey:
-    """The survey, or what is in the way of asking: SurveyIncomplete, conversation.NotAllowed."""
+    """The survey, or what is in the way: SurveyIncomplete, conversation.NotAllowed, UsedUp."""
     answers = survey_of(draft, now)
     if not privacy.may_be_read(draft.user_id):
         raise conversation.NotAllowed(privacy.NOT_ALLOWED)
+    budget.require_by_hand(draft.user, now)
     return answers
 
 
@@ -90,7 +91,8 @@ def keep_answers(draft: MissionDraft, answers: dict[str, Any], now: datetime) ->
 def ask_for(draft: MissionDraft, now: datetime) -> None:
     """Have a worker draft the mission; asking again while one is at it changes nothing.
 
-    Raises SurveyIncomplete, AlreadyMade, or conversation.NotAllowed without consent.
+    Raises SurveyIncomplete, AlreadyMade, conversation.NotAllowed without consent, or
+    budget.UsedUp when what is left of the month's tokens is for the mornings.
     """
     with transaction.atomic():
         if _ask(draft, now):

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import throttle
 from accounts.sessions import signed_in
+from coach.budget import UsedUp
 from coach.builder import answers, mission_builder
 from coach.builder.draft_failures import failure_of
 from coach.builder.forms import MAY_BE_EMPTY, SHOWN, STEPS, Step, SurveyForm
@@ -237,6 +238,8 @@ def _ask(request: HttpRequest, draft: MissionDraft) -> None:
         mission_builder.ask_for(draft, now)
     except NotAllowed as refusal:
         messages.error(request, f"Nothing was sent. {refusal}")
+    except UsedUp as refusal:
+        messages.error(request, f"{refusal} Your answers are kept.")
     except throttle.Throttled as limit:
         wait = throttle.in_words(limit.wait_s)
         messages.error(request, f"You asked often. Your answers are kept; wait {wait}, then ask.")

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from coach import admin
 from coach.models import Incident, MissionRun, ModelCall
 from missions.models import Mission
 from tests.coach.samples import reply, situation
@@ -33,7 +35,14 @@ def rows(mission: Mission) -> dict[str, Any]:
         model="gpt-4o-mini",
         prompt="the prompt itself",
         reply="the reply itself",
+        refusal="the refusal: metrics",
+        problem="your readiness is 82",
+        violations=[{"rule": "L1", "observed": "readiness is 82", "allowed": "metrics"}],
         outcome="accepted",
+        purpose="day",
+        tokens_in=2100,
+        tokens_out=310,
+        cost_usd="0.000424",
     )
     incident = Incident.objects.create(run=run, kind="crash", detail="It kept breaking off.")
     return {"missionrun": run, "modelcall": call, "incident": incident}
@@ -64,6 +73,49 @@ def test_operator_sees_that_a_run_went_and_not_what_it_told(
         name, "kept breaking off"
     ) in told
     assert [word for word in PRIVATE if word in told] == []
+
+
+def test_operator_sees_what_was_asked_for_and_what_it_cost_by_month(
+    rows: dict[str, Any], as_operator: Client
+) -> None:
+    run = rows["missionrun"]
+    ModelCall.objects.update(asked_at=NOW)
+    ModelCall.objects.create(
+        run=run, attempt=2, model="gpt-4o-mini", outcome="accepted", tokens_in=5, asked_at=NOW
+    )
+    ModelCall.objects.create(
+        run=run, attempt=3, model="mine", outcome="unanswered", asked_at=NOW - timedelta(days=30)
+    )
+
+    answer = as_operator.get(reverse("admin:coach_modelcall_changelist"), {"purpose": "day"})
+
+    listed = list(answer.context["cl"].result_list)
+    assert listed == [rows["modelcall"]]
+    sums = [
+        (f"{row['month']:%Y-%m}", row["model"], row["calls"], row["tokens_in"], row["tokens_out"])
+        for row in answer.context["months"]
+    ]
+    costs = [
+        (row["cost"] and f"{row['cost']:.6f}", row["unpriced"]) for row in answer.context["months"]
+    ]
+    assert sums == [("2026-07", "gpt-4o-mini", 2, 2105, 310), ("2026-06", "mine", 1, None, None)]
+    assert costs == [("0.000424", 1), (None, 0)]
+    page = answer.content.decode()
+    assert "L1" in page
+    assert "0.000424, and 1 of unknown cost" in page
+    assert "None" not in page[page.index("By month and model") :]
+
+
+def test_sums_take_one_query_whatever_was_asked(
+    rows: dict[str, Any], django_assert_num_queries: Any
+) -> None:
+    for attempt in range(2, 9):
+        ModelCall.objects.create(
+            run=rows["missionrun"], attempt=attempt, model=f"m{attempt}", outcome="accepted"
+        )
+
+    with django_assert_num_queries(1):
+        assert len(admin.spent_by_month()) == 8
 
 
 @pytest.mark.parametrize("name", ["missionrun", "modelcall"])

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.db.models import F
 
 from coach import claims, conversation, llm
 from coach.conversation import NoReply, Unusable
-from coach.models import MissionRun, ModelCall
+from coach.models import MissionRun, ModelCall, RuleTally
 from coach.prompts import Prompt
 from coach.replies import Decision
 from missions.models import Mission
@@ -21,13 +22,17 @@ pytestmark = pytest.mark.django_db
 PROMPT = Prompt(version="training_day@abc", system="You are the coach.", user="<situation>")
 ASKED = "[system]\nYou are the coach.\n\n[user]\n<situation>"
 TIRED = situation({"metrics.readiness": 69})
-TOO_HARD = reply(HARD, {"evidence": []})
+PLAIN = {"evidence": [], "reason": "You are tired this morning, so the hour stays an easy one."}
+TOO_HARD = reply(HARD, PLAIN)
 OBJECTION = (
     "That reply cannot be used:\n{}\n"
     "Answer again with one complete new JSON object that follows the schema."
 )
-HARD_IS_NOT_ALLOWED = "L1: the day must not be hard: readiness 69 is below 70."
-
+HARD_IS_NOT_ALLOWED = (
+    "L1: readiness (fresh) < min_readiness => not HARD. Observed: readiness 69 is below 70, and "
+    "push, moderate, 60 minutes, 0 in Z3, 10 in Z4 or above; allowed: a day that is not hard: at "
+    "most 5 minutes in Z4 or above, no high intensity, no push and no breakaway"
+)
 Outcome = ModelCall.Outcome
 
 
@@ -73,6 +78,8 @@ def test_decide_returns_what_the_model_said_and_keeps_how_it_was_asked(
     assert (call.reply, call.reply_sha256) == (said, sha256(said))
     assert (call.tokens_in, call.tokens_cached, call.tokens_out) == (2100, 1024, 310)
     assert (call.finish_reason, call.asked_at) == ("stop", NOW)
+    assert (call.owner, call.purpose) == (claim.row.mission.owner, "day")
+    assert call.cost_usd == Decimal("0.000424")
     assert [question["messages"] for question in model.questions] == [PROMPT.messages()]
 
 
@@ -90,7 +97,7 @@ def test_decide_asks_the_model_of_the_situation_whatever_the_mission_became_sinc
 def test_decide_asks_once_more_and_says_what_was_wrong(
     claim: claims.Claim[MissionRun], model: Model
 ) -> None:
-    easy = reply({"action": "ease", "evidence": []})
+    easy = reply({"action": "ease", **PLAIN})
     model.decides(TOO_HARD, easy)
 
     assert conversation.decide(claim, TIRED, PROMPT) == Decision.model_validate(easy)
@@ -103,6 +110,13 @@ def test_decide_asks_once_more_and_says_what_was_wrong(
         {"role": "user", "content": OBJECTION.format(HARD_IS_NOT_ALLOWED)},
     ]
     assert calls(claim.row) == [(1, "rejected", HARD_IS_NOT_ALLOWED), (2, "accepted", "")]
+    observed, _, allowed = HARD_IS_NOT_ALLOWED.partition("Observed: ")[2].partition("; allowed: ")
+    assert [call.violations for call in claim.row.calls.all()] == [
+        [{"rule": "L1", "observed": observed, "allowed": allowed}],
+        [],
+    ]
+    tallied = RuleTally.objects.values_list("model", "rule", "count")
+    assert list(tallied) == [("gpt-4o-mini", "L1", 1)]
 
 
 def test_decide_gives_up_after_the_second_unusable_reply(
@@ -114,9 +128,14 @@ def test_decide_gives_up_after_the_second_unusable_reply(
         conversation.decide(claim, TIRED, PROMPT)
 
     assert given_up.value.kind == "invalid_reply"
+    first, second = claim.row.calls.all()
+    assert first.prompt_sha256 != second.prompt_sha256
     assert str(given_up.value) == (
-        f"Attempt 1: {HARD_IS_NOT_ALLOWED}\n"
-        "Attempt 2: reply: Invalid JSON: expected value at line 1 column 1"
+        f"Attempt 1 (gpt-4o-mini, prompt {first.prompt_sha256[:16]}, reply "
+        f"{sha256(json.dumps(TOO_HARD))[:16]}): {HARD_IS_NOT_ALLOWED}\n"
+        f"Attempt 2 (gpt-4o-mini, prompt {second.prompt_sha256[:16]}, reply "
+        f"{sha256('Ride as you like.')[:16]}): "
+        "reply: Invalid JSON: expected value at line 1 column 1"
     )
     assert len(model.questions) == 2
 
@@ -150,6 +169,22 @@ def test_refusal_is_not_repeated_to_the_model_as_its_own_words(
     ]
 
 
+def test_endless_reply_is_not_repeated_to_the_model(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
+    most = conversation.MOST_REPEATED
+    for said, is_repeated in (("x" * most, True), ("x" * (most + 1), False)):
+        ModelCall.objects.all().delete()
+        model.says(said)
+        model.decides()
+
+        conversation.decide(claim, situation(), PROMPT)
+
+        first, second = (question["messages"] for question in model.questions[-2:])
+        repeated = [{"role": "assistant", "content": said}] if is_repeated else []
+        assert second[:-1] == [*first, *repeated]
+
+
 def test_answer_that_was_stored_is_read_and_not_asked_for_again(
     claim: claims.Claim[MissionRun], model: Model
 ) -> None:
@@ -164,7 +199,7 @@ def test_answer_that_was_rejected_before_a_crash_leads_to_the_second_attempt(
     claim: claims.Claim[MissionRun], model: Model
 ) -> None:
     stored(claim.row, json.dumps(TOO_HARD), outcome=Outcome.REJECTED)
-    model.decides(reply({"action": "ease", "evidence": []}))
+    model.decides(reply({"action": "ease", **PLAIN}))
 
     assert conversation.decide(claim, TIRED, PROMPT).action == "ease"
 
@@ -190,11 +225,28 @@ def test_model_that_cannot_be_asked_is_no_decision_and_on_record(
     with pytest.raises(NoReply) as failed:
         conversation.decide(claim, situation(), PROMPT)
 
+    words = "The model sent an answer that is no completion."
     assert (failed.value.kind, str(failed.value)) == (
         "model_error",
-        "The model sent an answer that is no completion.",
+        f"Attempt 1 (gpt-4o-mini, prompt {sha256(ASKED)[:16]}): {words}",
     )
-    assert calls(claim.row) == [(1, "unanswered", str(failed.value))]
+    assert calls(claim.row) == [(1, "unanswered", words)]
+
+
+def test_model_that_falls_silent_after_an_unusable_reply_leaves_both_on_record(
+    claim: claims.Claim[MissionRun], model: Model
+) -> None:
+    model.says("{")
+    model.answers.append({"error": "the proxy's own words"})
+
+    with pytest.raises(NoReply) as failed:
+        conversation.decide(claim, situation(), PROMPT)
+
+    first, second = str(failed.value).split("\n")
+    assert failed.value.kind == "model_error"
+    assert first.startswith(f"Attempt 1 (gpt-4o-mini, prompt {sha256(ASKED)[:16]}, reply ")
+    assert second.endswith("): The model sent an answer that is no completion.")
+    assert [call.outcome for call in claim.row.calls.all()] == ["rejected", "unanswered"]
 
 
 def test_answer_that_comes_after_another_worker_took_over_is_dropped(
@@ -248,8 +300,8 @@ def test_reply_with_text_no_database_stores_is_kept_and_refused(
         conversation.decide(claim, situation(), PROMPT)
 
     first = claim.row.calls.get(attempt=1)
-    assert (first.reply, first.finish_reason) == ("{\ufffd?}", "a reason nobody has ")
-    assert "Attempt 2: reply: A text holds the character NUL." in str(given_up.value)
+    assert (first.reply, first.finish_reason) == ("{\ufffd\ufffd}", "a reason nobody has ")
+    assert str(given_up.value).endswith("): reply: A text holds the character NUL.")
 
 
 def test_answer_without_usage_has_unknown_tokens(
@@ -290,7 +342,7 @@ def test_answer_without_usage_has_unknown_tokens(
         (
             {"reply": json.dumps(reply({"evidence": [{"metric": "metrics.tsb", "value": 9.0}]}))},
             "invalid_reply",
-            "G4: evidence is not in the situation: metrics.tsb.",
+            "G4: evidence[] entries exist in the context with equal values (0.05). ",
         ),
     ],
 )

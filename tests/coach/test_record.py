@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -132,6 +133,46 @@ def test_alert_does_not_carry_what_the_incident_tells_of_the_tester(
     assert claim.row.mission.owner.email not in alert.text + alert.html
 
 
+def test_alert_names_both_attempts_by_hashes_and_rules_alone(
+    claim: claims.Claim[MissionRun],
+) -> None:
+    broken = [{"rule": rule, "observed": "readiness 69", "allowed": "70"} for rule in ("L1", "L9")]
+    for attempt, violations in ((1, broken), (2, [])):
+        ModelCall.objects.create(
+            run=claim.row,
+            attempt=attempt,
+            model="gpt-4o-mini",
+            prompt_sha256="a" * 64,
+            reply_sha256="b" * 64 if violations else "",
+            outcome="rejected" if violations else "unanswered",
+            problem_kind="invalid_reply" if violations else "timeout",
+            problem="readiness 69 is below 70",
+            violations=violations,
+        )
+
+    record.failed(claim, Kind.TIMEOUT, "Attempt 1: readiness 69 is below 70.")
+
+    alert = Notification.objects.get(kind="alert")
+    first, second = "a" * 16, "b" * 16
+    assert "gpt-4o-mini: invalid_reply, rules L1, L9\n" in alert.text
+    assert f"prompt {first}, reply {second}\n" in alert.text
+    assert f"gpt-4o-mini: timeout\n             prompt {first}, reply none\n" in alert.text
+    assert f"invalid_reply, rules L1, L9; prompt {first}, reply {second}" in alert.html
+    assert "readiness" not in alert.text + alert.html
+
+
+def test_alerts_about_a_budget_that_is_used_up_are_one_a_day() -> None:
+    for n, hours in enumerate((0, 5, 24)):
+        mission = factories.mission(factories.tester(f"{n}@example.org"))
+        with time_machine.travel(NOW + timedelta(hours=hours), tick=False):
+            record.failed(claimed(mission), Kind.BUDGET, "The month’s tokens are used up.")
+
+    assert [key for kind, key, _ in mails() if kind == "alert"] == [
+        "alert:budget:2026-07-04",
+        "alert:budget:2026-07-05",
+    ]
+
+
 @pytest.mark.parametrize("kind", [Kind.TIMEOUT, Kind.RATE_LIMITED, Kind.QUOTA, Kind.MODEL_ERROR])
 def test_alerts_about_a_model_that_fails_everybody_are_one_an_hour(kind: str) -> None:
     for n, minutes in enumerate((0, 29, 30)):
@@ -194,8 +235,12 @@ def test_run_is_recorded_whole_or_not_at_all(
 def decided(claim: claims.Claim[MissionRun]) -> MissionRun:
     ModelCall.objects.create(
         run=claim.row,
+        owner=claim.row.owner,
+        purpose="day",
         attempt=1,
         model="gpt-4o-mini",
+        finish_reason="stop",
+        cost_usd=Decimal("0.000424"),
         prompt_version="training_day@abc",
         prompt="[user]\n<situation>",
         reply='{"action": "maintain"}',
@@ -222,15 +267,25 @@ def test_artifact_tells_the_whole_conversation(decided: MissionRun) -> None:
         "calls": [
             {
                 "attempt": 1,
+                "purpose": "day",
                 "model": "gpt-4o-mini",
+                "asked_at": "2026-07-04T05:30:00+00:00",
                 "prompt_version": "training_day@abc",
+                "prompt_sha256": "",
                 "prompt": "[user]\n<situation>",
+                "reply_sha256": "",
                 "reply": '{"action": "maintain"}',
+                "refusal": "",
+                "finish_reason": "stop",
                 "outcome": "accepted",
+                "problem_kind": "",
                 "problem": "",
+                "violations": [],
                 "tokens_in": 2100,
+                "tokens_cached": None,
                 "tokens_out": None,
                 "latency_ms": None,
+                "cost_usd": "0.000424",
             }
         ],
         "incidents": [],

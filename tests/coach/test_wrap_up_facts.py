@@ -190,5 +190,5 @@ def test_facts_cost_as_many_queries_for_one_stage_as_for_many(
     start = LAST - timedelta(days=days - 1)
     mission = factories.mission(tester, state="MISSION_COMPLETE", event_start=start, event_end=LAST)
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         draw_up(mission, TODAY)

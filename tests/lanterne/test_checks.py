@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
@@ -43,6 +45,29 @@ def test_sandbox_on_a_developers_machine_passes(settings: LazySettings) -> None:
 
 def test_sandbox_without_debug_is_an_error(settings: LazySettings) -> None:
     assert told(settings, SANDBOX=True) == ["lanterne.E001"]
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"MODEL_PRICES": {"mine": ["1", "2"]}},
+        {"MODEL_PRICES": {"mine": ["cheap", "1", "2"]}},
+        {"MODEL_PRICES": {"mine": None}},
+        {"MODEL_ABILITIES": {"mine": {"takes_sugar": True}}},
+        {"MODEL_ABILITIES": {"mine": True}},
+    ],
+)
+def test_table_of_models_that_cannot_be_read_is_an_error(
+    settings: LazySettings, tables: dict[str, Any]
+) -> None:
+    assert told(settings, **tables) == ["lanterne.E006"]
+
+
+def test_table_of_models_of_one_s_own_passes(settings: LazySettings) -> None:
+    prices = {"mine": [0.2, "0.1", 1]}
+    can = {"mine": {"takes_schema": False, "effort": None}}
+
+    assert told(settings, MODEL_PRICES=prices, MODEL_ABILITIES=can) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import User
-from coach.models import Incident, MissionRun, ModelCall
+from coach.models import Incident, MissionRun, ModelCall, RuleTally
 from connections.models import Connection
 from connections.sources import Source
 from missions.models import Mission
@@ -17,7 +17,10 @@ from tests.factories import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
 
-OURS = ("mission_runs", "llm_tokens", "notifications", "connections", "incidents_open")
+OURS = (
+    *("mission_runs", "llm_tokens", "coach_rule_violations", "notifications", "connections"),
+    "incidents_open",
+)
 
 
 def samples(response: Any) -> dict[tuple[str, ...], float]:
@@ -63,6 +66,8 @@ def test_metrics_equal_the_rows(client: Client, tester: User, stranger: User) ->
     factories.connection(tester)
     factories.connection(stranger, Source.OURA, state=Connection.State.BROKEN)
     factories.connection(stranger)
+    RuleTally.objects.create(model="gpt-4o", rule="L1", is_flag=False, count=4)
+    RuleTally.objects.create(model="gpt-4o", rule="T1", is_flag=True, count=2)
 
     assert samples(client.get("/metrics")) == {
         ("mission_runs_total", "decided"): 1,
@@ -72,6 +77,8 @@ def test_metrics_equal_the_rows(client: Client, tester: User, stranger: User) ->
         ("llm_tokens_total", "out", "gpt-4o"): 600,
         ("llm_tokens_total", "in", "gpt-4o-mini"): 0,
         ("llm_tokens_total", "out", "gpt-4o-mini"): 0,
+        ("coach_rule_violations_total", "reprompt", "gpt-4o", "L1"): 4,
+        ("coach_rule_violations_total", "flag", "gpt-4o", "T1"): 2,
         ("notifications", "sent"): 2,
         ("notifications", "unknown"): 1,
         ("connections", "ok"): 2,
@@ -97,7 +104,7 @@ def test_metrics_ask_the_database_as_often_for_many_rows(
 ) -> None:
     fill(tester, days)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         client.get("/metrics")
 
 
