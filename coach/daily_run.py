@@ -5,7 +5,17 @@ from datetime import date
 from django.utils import timezone
 
 from accounts import privacy
-from coach import claims, conversation, observe, prompts, record
+from coach import (
+    claims,
+    conversation,
+    done,
+    observe,
+    prompts,
+    record,
+    rule_tallies,
+    rules,
+    stored_situations,
+)
 from coach.models import Incident, MissionRun
 from coach.scored import settle_stages
 from coach.situation import Situation
@@ -50,14 +60,16 @@ def run_day(run: MissionRun) -> MissionRun:
 
 def _coach(claim: claims.Claim[MissionRun]) -> None:
     run = claim.row
-    if claim.fence > MissionRun.MOST_ATTEMPTS:
+    if claim.fence > MissionRun.MOST_ATTEMPTS * run.asked:
         record.failed(claim, Incident.Kind.CRASH, "The run broke off at every attempt.")
         return
     try:
         require_consent(run.mission.owner_id)
         situation = situation_for(claim)
         decision = conversation.decide(claim, situation, prompts.for_day(situation))
-        record.decided(claim, decision)
+        flagged = rules.flags(situation, decision)
+        record.decided(claim, decision, flagged)
+        rule_tallies.count(conversation.model_for(situation), flagged)
     except conversation.NoReply as reason:
         record.failed(claim, reason.kind, str(reason))
     except (NoConsent, conversation.NotAllowed):
@@ -76,7 +88,7 @@ def situation_for(claim: claims.Claim[MissionRun]) -> Situation:
     """
     run, mission = claim.row, claim.row.mission
     if run.situation is not None:
-        kept = Situation.model_validate(run.situation)
+        kept = stored_situations.read(run.situation)
         if policy.kept_from_coach(mission.owner).keys() <= set(kept.kept_back):
             return kept
         conversation.forget(claim)
@@ -87,6 +99,7 @@ def situation_for(claim: claims.Claim[MissionRun]) -> Situation:
     everything = readings.gather_all(mission.owner, run.local_date)
     settle_stages(mission, everything, local_date=run.local_date, now=timezone.now())
     read = readings.for_coach(everything, mission.owner)
+    done.look_back(mission, read, local_date=run.local_date)
     situation = observe.draw_up(mission, read, local_date=run.local_date, now=timezone.now())
     claim.write(situation=situation.model_dump(mode="json"))
     return situation

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from celery import current_app
 from django.db import transaction
 
-from coach import daily_run, results
+from coach import budget, daily_run, results
 from coach.builder import drafting
 from coach.models import MissionRun
 from coach.record import KEEP_ARTIFACTS
@@ -39,11 +39,13 @@ def _is_wanted(mission: Mission, local_date: date) -> bool:
 def ask_for_today(mission: Mission, now: datetime) -> MissionRun:
     """The tester's own wish for today's brief; a run that exists already is simply shown.
 
-    Raises NotLive.
+    Raises NotLive, or budget.UsedUp when there is none and what is left is for the mornings.
     """
     local_date = mission.local_date(now)
     lifecycle.keep_time(mission, local_date=local_date, now=now)
     with transaction.atomic():
+        if mission.is_live and not mission.runs.filter(local_date=local_date).exists():
+            budget.require_by_hand(mission.owner, now)
         run = daily_run.open_run(mission, local_date, MissionRun.Trigger.TESTER)
         schedule.pass_over(mission, local_date)
         if not run.is_finished:

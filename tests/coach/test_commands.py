@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from coach import replies
+from coach.again import MOST_ASKINGS
 from coach.models import MissionRun
 from missions.models import Mission
 from notifications.models import Notification
@@ -59,6 +60,21 @@ def test_command_run_again_changes_nothing(mission: Mission, stand_ins: StandIns
 
     assert MissionRun.objects.values().get() == before
     assert len(stand_ins.questions()) == 1
+
+
+def test_command_asks_again_where_it_is_told_to(
+    mission: Mission, stand_ins: StandIns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_mission_day(mission)
+    run_mission_day(mission, "--again")
+
+    run = MissionRun.objects.get()
+    assert (run.outcome, run.asked) == ("decided", 2)
+    assert [one["why"] for one in run.superseded] == ["operator"]
+    assert len(stand_ins.questions()) == 2
+    MissionRun.objects.update(asked=MOST_ASKINGS)
+    with pytest.raises(CommandError, match="asked 4 times for today"):
+        run_mission_day(mission, "--again")
 
 
 def test_command_leaves_a_run_that_a_worker_holds(

@@ -14,6 +14,7 @@ from connections.providers.strava.answers import LOST
 from missions.models import Mission
 from notifications.models import Notification
 from tests import factories
+from tests.coach.samples import reply
 from tests.conftest import StandIns
 from tests.factories import NOW, TODAY
 
@@ -153,10 +154,11 @@ def test_run_that_breaks_off_every_time_ends_as_an_incident(rider: Mission) -> N
         # The client library repeats these once by itself.
         ("timeout", "timeout", 2),
         ("rate_limited", "rate_limited", 2),
-        ("quota", "quota", 2),
         ("server_error", "model_error", 2),
         # Asking again would be answered the same.
-        ("bad_request", "model_error", 1),
+        ("quota", "quota", 1),
+        # First with the schema, then without.
+        ("bad_request", "model_error", 2),
     ],
 )
 def test_run_fails_in_the_open_when_the_model_does(
@@ -195,6 +197,44 @@ def test_second_attempt_repairs_an_unusable_reply(
     assert (first["temperature"], second["temperature"]) == (0.4, 0)
     assert second["messages"][:2] == first["messages"]
     assert "cannot be used" in second["messages"][-1]["content"]
+
+
+def test_server_without_schemas_is_asked_for_plain_json(
+    rider: Mission, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llm, "_without_schema", set())
+    stand_ins.mode("openai", "no_schema")
+
+    run = run_day(rider)
+
+    assert run.outcome == Outcome.DECIDED
+    formats = [one["response_format"]["type"] for one in stand_ins.questions()]
+    assert formats == ["json_schema", "json_object"]
+
+
+def test_reasoning_model_told_not_to_reason_decides_and_has_its_price(
+    rider: Mission, stand_ins: StandIns, settings: LazySettings
+) -> None:
+    settings.COACH_MODEL_TRAINING = "gpt-6-luna"
+
+    run = run_day(rider)
+
+    (question,) = stand_ins.questions()
+    assert (run.outcome, question["reasoning_effort"]) == (Outcome.DECIDED, "none")
+    assert run.calls.get().cost_usd is not None
+
+
+@pytest.mark.parametrize("name", ["gpt-6-astra", "gpt-6.1-sol"])
+def test_model_that_always_reasons_decides(
+    rider: Mission, stand_ins: StandIns, settings: LazySettings, name: str
+) -> None:
+    settings.COACH_MODEL_TRAINING = name
+
+    run = run_day(rider)
+
+    (question,) = stand_ins.questions()
+    assert run.outcome == Outcome.DECIDED
+    assert question.keys().isdisjoint({"reasoning_effort", "temperature"})
 
 
 @pytest.mark.parametrize("mode", ["rate_limited", "server_error"])
@@ -284,7 +324,7 @@ def test_event_day_prices_the_stage_and_settles_yesterday(tester: Any) -> None:
     progress = mission.progress.get()
     assert (progress.stage.number, progress.ride_mode, progress.points) == (1, "gc", 5)
     assert run.situation is not None
-    assert run.situation["progress"]["points_total"] == 5
+    assert run.situation["progress"]["total_points"] == 5
 
 
 def test_sources_are_read_before_the_situation_is_drawn_up(mission: Mission) -> None:
@@ -320,3 +360,26 @@ def test_tester_deleted_while_the_model_thinks_leaves_nothing_stored(
     assert not MissionRun.objects.exists()
     assert not ModelCall.objects.exists()
     assert not Notification.objects.exists()
+
+
+def test_morning_s_run_first_matches_what_was_ridden_yesterday(rider: Mission) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    before = MissionRun.objects.create(
+        mission=rider,
+        local_date=yesterday,
+        trigger="schedule",
+        outcome=Outcome.DECIDED,
+        finished_at=NOW - timedelta(days=1),
+        decision=reply(),
+    )
+    ride = factories.ride(rider.owner, yesterday, duration_s=5400, elapsed_s=5400)
+
+    run_day(rider)
+
+    before.refresh_from_db()
+    assert before.done is not None
+    assert (before.done["ride_key"], before.done["minutes"], before.done["minutes_pct"]) == (
+        f"strava:{ride.external_id}",
+        90,
+        150,
+    )

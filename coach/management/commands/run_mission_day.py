@@ -4,8 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from coach import daily_run
+from coach import again, daily_run
 from coach.models import MissionRun
 from missions.models import Mission
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--mission", required=True, type=UUID, metavar="ID")
         parser.add_argument("--user", type=int, metavar="ID", help="only if it is this tester's")
         parser.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD")
+        parser.add_argument("--again", action="store_true", help="also a day that has its run")
 
     def handle(self, *_: Any, **options: Any) -> None:
         missions = Mission.objects.select_related("owner").filter(pk=options["mission"])
@@ -33,6 +35,10 @@ class Command(BaseCommand):
             raise CommandError(f"{day} is still to come: in {mission.timezone} it is {today}.")
         try:
             run = daily_run.open_run(mission, day, MissionRun.Trigger.COMMAND)
+            if options["again"]:
+                run = again.ask_again(run, timezone.now(), again.Why.OPERATOR)
+        except (again.NotAgain, again.NotNow) as refusal:
+            raise CommandError(str(refusal)) from None
         except daily_run.NotLive as refusal:
             raise CommandError(f"{mission} ({mission.get_state_display()}): {refusal}") from None
         daily_run.run_day(run)

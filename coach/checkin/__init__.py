@@ -1,0 +1,1 @@
+"""What testers say of a morning: on Home, by a link in the brief, by a program."""
