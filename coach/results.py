@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef, Q
 
+from coach import done
 from coach.scored import settle_stages
 from connections import readings, refresh
 from missions import progress, schedule
@@ -50,3 +51,5 @@ def settle(mission: Mission, now: datetime) -> None:
     local_date = mission.local_date(now)
     gathered = readings.gather_all(mission.owner, local_date)
     settle_stages(mission, gathered, local_date=local_date, now=now)
+    read = readings.for_coach(gathered, mission.owner)
+    done.look_back(mission, read, local_date=local_date)

@@ -3,18 +3,21 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from statistics import median
 
 from accounts.models import Ftp, User
 from coach.classify import ride_mode, ride_that_counts
-from coach.physiology.days import UNKNOWN, Day, DayRide, day_of
-from coach.physiology.load import Athlete, Sex
+from coach.matched import efforts_said
+from coach.physiology.days import HARD_MINUTES, UNKNOWN, Day, DayRide, day_of
+from coach.physiology.load import Athlete, Sex, rpe_scale, session_rpe
 from coach.physiology.scoring import Effort, RideLoad, score_ride
+from coach.physiology.zones import PowerZone, zone_minutes
 from connections.coverage import Coverage
 from connections.duplicates import each_once, is_same_ride, recording_of
 from connections.models import Ride
+from connections.power_histogram import middles
 from connections.readings import Readings
 from missions import game, progress
 from missions.models import EventProgress, Mission, Stage
@@ -23,6 +26,8 @@ from missions.models import EventProgress, Mission, Stage
 HARD_RIDE_IF = 0.85
 # The usual lowest heart rate of the last weeks' nights stands for the resting one of HRSS.
 RESTING_NIGHTS = 28
+# What an effort of 1 to 10 is held against.
+MEASURED = ("power", "hrss")
 SEXES: dict[str, Sex] = {User.Sex.FEMALE: "female", User.Sex.MALE: "male"}
 
 
@@ -32,8 +37,22 @@ class ScoredRide:
     load: RideLoad
 
     @property
+    def zone_minutes(self) -> dict[PowerZone, float] | None:
+        """Minutes in each power zone, by the FTP its load rests on; None without a stream."""
+        histogram: list[int] | None = self.ride.power_histogram
+        return zone_minutes(middles(histogram), self.load.ftp_w) if histogram else None
+
+    @property
+    def measured_hard_minutes(self) -> float | None:
+        """Minutes in Z4 and above, where its power was recorded second by second."""
+        zones = self.zone_minutes
+        return sum(minutes for zone, minutes in zones.items() if zone >= "Z4") if zones else None
+
+    @property
     def is_hard(self) -> bool | None:
-        """Hard over its whole length; None when nothing tells how hard it was."""
+        """By its minutes in Z4 and above, else over its whole length; None when nothing tells."""
+        if (measured := self.measured_hard_minutes) is not None:
+            return measured > HARD_MINUTES
         load, intensity = self.load.load, self.load.intensity_factor
         if load is None or not self.ride.duration_s:
             return None
@@ -44,7 +63,9 @@ class ScoredRide:
 
     @property
     def z4plus_minutes(self) -> float | None:
-        """Without a power stream: all of a hard ride, none of another."""
+        """As measured; without a power stream all of a hard ride, none of another."""
+        if (measured := self.measured_hard_minutes) is not None:
+            return measured
         if self.is_hard is None:
             return None
         return float(self.minutes) if self.is_hard else 0.0
@@ -55,14 +76,29 @@ class ScoredRide:
 
 
 def score(user: User, readings: Readings) -> list[ScoredRide]:
-    """Each ride once, oldest first, with the load that the FTP of its own day gives it."""
+    """Each ride once, oldest first, with the load that the FTP of its own day gives it, or the
+    effort its tester said where no sensor tells."""
     resting = _resting_hr_bpm(readings)
+    rides = each_once(readings.rides, readings.orders["rides"])
+    said = efforts_said(user, rides)
 
-    def scored(ride: Ride) -> ScoredRide:
+    def scored(ride: Ride, scale: float | None = None) -> ScoredRide:
         athlete = _athlete(user, readings.ftp_on(ride.local_date), resting)
-        return ScoredRide(ride, score_ride(_effort(ride), athlete))
+        athlete = replace(athlete, tss_per_rpe_minute=scale)
+        return ScoredRide(ride, score_ride(_effort(ride, said.get(ride.pk)), athlete))
 
-    return [scored(ride) for ride in each_once(readings.rides, readings.orders["rides"])]
+    measured = [scored(ride) for ride in rides]
+    scale = _rpe_scale(measured, said)
+    return measured if scale is None else [scored(ride, scale) for ride in rides]
+
+
+def _rpe_scale(scored: Sequence[ScoredRide], said: Mapping[int, int]) -> float | None:
+    pairs = (
+        (one.load.load, session_rpe(one.ride.duration_s, said.get(one.ride.pk)))
+        for one in scored
+        if one.load.method in MEASURED
+    )
+    return rpe_scale([(load, rated) for load, rated in pairs if load is not None and rated])
 
 
 def days_of(
@@ -102,7 +138,7 @@ def settle_stages(mission: Mission, readings: Readings, *, local_date: date, now
         return
     scored = score(mission.owner, readings)
     known = {ride_key(ride): ride for ride in readings.rides}
-    last_told = _last_told(mission, readings)
+    last_told = last_told_of(mission, readings)
     coverage = Coverage.of(mission.owner)
     # A mission that was deleted meanwhile has no stages any more.
     with suppress(Mission.DoesNotExist), progress.held(mission, now) as stored:
@@ -158,7 +194,7 @@ def _told_outcomes(
 ) -> dict[int, EventProgress]:
     """Rows that are not stored, by the primary key of their stage."""
     scored = score(mission.owner, readings)
-    last_told = _last_told(mission, readings)
+    last_told = last_told_of(mission, readings)
     appeals = progress.last_appeals(mission)
     past = list(progress.past_stages(mission, before=local_date))
     counted = _counted(past)
@@ -211,7 +247,7 @@ def ridden_on(mission: Mission, ride: Ride) -> date:
     return mission.local_date(ride.started_at)
 
 
-def _last_told(mission: Mission, readings: Readings) -> date | None:
+def last_told_of(mission: Mission, readings: Readings) -> date | None:
     """The first of the mission's days that may not have been told to its end."""
     last_read = last_read_on(mission.owner, readings)
     if last_read is None or mission.timezone == mission.owner.timezone:
@@ -231,7 +267,7 @@ def _ridden(one: ScoredRide) -> progress.StageRidden:
     )
 
 
-def _effort(ride: Ride) -> Effort:
+def _effort(ride: Ride, rpe: int | None) -> Effort:
     return Effort(
         duration_s=ride.duration_s,
         sport=ride.sport,
@@ -240,6 +276,7 @@ def _effort(ride: Ride) -> Effort:
         normalized_power_w=ride.np_w,
         average_hr_bpm=ride.average_hr_bpm,
         suffer_score=ride.suffer_score,
+        rpe=rpe,
     )
 
 

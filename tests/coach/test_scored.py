@@ -6,6 +6,7 @@ from django.conf import LazySettings
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Ftp, User
+from coach.models import Feedback, MissionRun
 from coach.physiology.days import UNKNOWN
 from coach.scored import ScoredRide, days_of, game_told, last_read_on, score, settle_stages
 from connections import readings
@@ -15,6 +16,7 @@ from connections.sources import Source
 from missions.appeals import appeal
 from missions.models import EventProgress, Mission, RideMode
 from tests import factories
+from tests.coach.samples import reply
 from tests.factories import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
@@ -260,9 +262,9 @@ def test_settle_stages_again_changes_nothing(
     before = list(EventProgress.objects.values())
     gathered = read(ridden.owner)
 
-    # The FTPs, the connections; the transaction, the mission, its stages; for the bonuses its
-    # stages and awards.
-    with django_assert_num_queries(7):
+    # The FTPs, the efforts said, the connections; the transaction, the mission, its stages; for the
+    # bonuses its stages and awards.
+    with django_assert_num_queries(8):
         settle_stages(ridden, gathered, local_date=TODAY, now=LATER)
 
     assert list(EventProgress.objects.values()) == before
@@ -466,7 +468,7 @@ def test_settle_stages_whose_rides_are_gone_costs_the_same_for_few_and_for_many(
     Ride.objects.all().delete()
     Connection.objects.filter(pk=connection.pk).update(last_success_at=NOW)
 
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         settle_stages(mission, read(tester), local_date=TODAY, now=LATER)
 
     assert mission.progress.filter(ride_mode="gc").count() == days
@@ -479,3 +481,104 @@ def test_mission_that_is_deleted_meanwhile_is_not_settled(ridden: Mission) -> No
     settle_stages(ridden, gathered, local_date=TODAY, now=LATER)
 
     assert EventProgress.objects.count() == 0
+
+
+# --- the stream, and the tester's own word -------------------------------------------------------
+
+
+def histogram(**seconds_at: int) -> list[int]:
+    """Seconds by watts, as in w155=600."""
+    told = {int(name[1:]) // 10: seconds for name, seconds in seconds_at.items()}
+    return [told.get(index, 0) for index in range(max(told) + 1)]
+
+
+def test_hard_minutes_are_counted_where_the_stream_is_known(tester: User) -> None:
+    ftp(tester, ago(10), 200)
+    rides: list[dict[str, Any]] = [
+        {"power_histogram": histogram(w105=3300, w195=300)},
+        {"power_histogram": histogram(w105=3299, w195=301)},
+        # Hard over its whole length it would be, and was below Z4 all the time.
+        {"power_histogram": histogram(w155=3600), "np_w": 170.0},
+        # Its power is not that of a meter.
+        {"power_histogram": histogram(w305=3600), "has_power_meter": False},
+        {"power_histogram": None},
+    ]
+    for days, fields in enumerate(rides, start=1):
+        factories.ride(tester, ago(9 - days), **fields)
+
+    found = scored(tester)
+
+    assert [one.measured_hard_minutes for one in found] == [
+        5.0,
+        pytest.approx(301 / 60),
+        0.0,
+        None,
+        None,
+    ]
+    assert [one.z4plus_minutes for one in found][2:] == [0.0, None, 0.0]
+    assert [one.is_hard for one in found] == [False, True, False, None, False]
+    assert found[4].zone_minutes is None
+
+
+def test_zones_are_those_of_the_ftp_of_the_day(tester: User) -> None:
+    ftp(tester, ago(10), 200)
+    ftp(tester, ago(2), 260)
+    for days in (3, 1):
+        factories.ride(tester, ago(days), power_histogram=histogram(w185=3600))
+
+    zones = [one.zone_minutes for one in scored(tester)]
+
+    assert [{zone: m for zone, m in (told or {}).items() if m} for told in zones] == [
+        {"Z4": 60.0},
+        {"Z2": 60.0},
+    ]
+
+
+def rated(mission: Mission, days: int, rpe: int | None, word: str = "done") -> Feedback:
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=ago(days),
+        trigger="schedule",
+        outcome="decided",
+        finished_at=datetime.combine(ago(days), time(5), tzinfo=UTC),
+        decision=reply(),
+    )
+    return Feedback.objects.create(run=run, word=word, rpe=rpe)
+
+
+def test_effort_gives_the_load_of_a_ride_without_sensors(mission: Mission) -> None:
+    """Five hours of 64 points at efforts of 4, 4, 4, 5 and 8: in the middle 64 / 240 a minute."""
+    tester = mission.owner
+    ftp(tester, ago(20), 200)
+    for days, rpe in zip((10, 9, 8, 7, 6), (4, 4, 4, 5, 8), strict=True):
+        factories.ride(tester, ago(days))
+        rated(mission, days, rpe)
+    factories.ride(tester, ago(3), **by_heart(average_hr_bpm=None, suffer_score=100.0))
+    rated(mission, 3, 6)
+    factories.ride(tester, ago(2), **by_heart(average_hr_bpm=None))
+    rated(mission, 2, None)
+
+    by_effort, unrated = scored(tester)[-2:]
+
+    assert by_effort.load.method == "session_rpe"
+    assert by_effort.load.load == pytest.approx(6 * 60 * 64 / 240)
+    assert (unrated.load.load, unrated.load.method) == (None, None)
+    assert scored(tester)[0].load.method == "power"
+
+    Feedback.objects.filter(run__local_date=ago(10)).delete()
+    too_few = scored(tester)[-2]
+    assert too_few.load.method == "suffer_score"
+    assert too_few.load.load == pytest.approx(67.0)
+
+
+@pytest.mark.parametrize("days", [2, 20])
+def test_score_asks_once_for_all_the_efforts(
+    mission: Mission, days: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for n in range(1, days + 1):
+        factories.ride(mission.owner, ago(n))
+        rated(mission, n, 5)
+    told = read(mission.owner)
+
+    with django_assert_num_queries(1):
+        assert len(score(mission.owner, told)) == days
