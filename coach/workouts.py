@@ -36,6 +36,8 @@ KIND_WORDS = {
     "cooldown": "cool-down",
     "free": "as you like",
 }
+# Their target runs from its low to its high, downwards too; that of other kinds is a range.
+SLOPES = {"warmup", "ramp", "cooldown"}
 # Where an effort of 1 to 10 lies on the same scale, so that a workout by feel has a picture too.
 PCT_OF_RPE = {1: 35, 2: 45, 3: 55, 4: 65, 5: 75, 6: 85, 7: 92, 8: 100, 9: 108, 10: 120}
 
@@ -133,14 +135,19 @@ def _blocks(plan: WorkoutPlan) -> Iterator[tuple[int, float, float, str]]:
 
 
 def _span(step: Step) -> tuple[float, float]:
-    """Start and end in percent of FTP; a steady range stands at its middle."""
+    """Start and end in percent of FTP."""
     target = step.target
     if target is None:
         return FREE_PCT, FREE_PCT
     low, high = target.low, target.high
     if target.unit == "rpe":
         low, high = (float(PCT_OF_RPE[min(max(round(rpe), 1), 10)]) for rpe in (low, high))
-    if step.kind in {"warmup", "ramp", "cooldown"}:
+    return ends(step, low, high)
+
+
+def ends(step: Step, low: float, high: float) -> tuple[float, float]:
+    """What a target asks for when its step starts and ends; a steady range stands at its middle."""
+    if step.kind in SLOPES:
         return low, high
     return (low + high) / 2, (low + high) / 2
 
