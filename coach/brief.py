@@ -8,11 +8,16 @@ from typing import Any
 
 from django.conf import settings
 
-from coach import workouts
+from coach import flag_words, referral, stored_situations, workouts
+from coach.checkin import links, words
+from coach.figures import shown
+from coach.limits_told import LimitTold, limits_of
 from coach.models import MissionRun
 from coach.replies import Decision
 from coach.situation import Situation
+from coach.workout_files import Offer, Prescribed, offered
 from connections.sources import label_of
+from missions.bonuses import title_of
 from missions.models import Mission
 
 ACTION_WORDS = {"recover": "Recover", "ease": "Ease", "maintain": "Maintain", "push": "Push"}
@@ -38,6 +43,8 @@ CHIPS = {
     "metrics.ctl": ("Fitness (CTL)", "points a day", LOADS),
     "metrics.atl": ("Fatigue (ATL)", "points a day", LOADS),
     "metrics.ramp_7d": ("Fitness ramp", "points in 7 days", LOADS),
+    "metrics.projected_ctl": ("Fitness (CTL) at the event, riding as now", "points a day", LOADS),
+    "metrics.projected_tsb": ("Form (TSB) at the event, riding as now", "", LOADS),
     "metrics.load_7d": ("Load, 7 days", "points", LOADS),
     "metrics.history_days": ("Days of history", "", LOADS),
     "metrics.consecutive_hard_days": ("Hard days in a row", "", LOADS),
@@ -56,6 +63,7 @@ MISSING_WORDS = {
     "metrics.sleep_h": "last night’s sleep",
     "athlete.ftp": "your FTP",
 }
+MOST_NEAR_LIMITS = 3
 KEEP_TRYING = "We keep trying."
 READINESS_REASONS = {
     "no_reading": "no nights have been read yet",
@@ -89,9 +97,20 @@ class Brief:
     chips: Sequence[Chip]
     missing: Sequence[str]
     problems: Sequence[str]
-    limits: Sequence[str]
+    limits: Sequence[LimitTold]
     ride_mode: str
     first_line: str
+    marked: Sequence[str] = ()
+
+    @property
+    def near_limits(self) -> Sequence[LimitTold]:
+        """The few that came nearest to changing the call."""
+        return [one for one in self.limits if one.distance is not None][:MOST_NEAR_LIMITS]
+
+    @property
+    def other_limits(self) -> Sequence[LimitTold]:
+        near = self.near_limits
+        return [one for one in self.limits if one not in near]
 
     @property
     def minutes(self) -> int:
@@ -110,6 +129,16 @@ class Brief:
         return [flag[:1].upper() + flag[1:] for flag in words]
 
     @property
+    def said(self) -> Sequence[str]:
+        """What the tester said of the morning, as the coach was told."""
+        return words.of_health(self.situation.health)
+
+    @property
+    def bonuses(self) -> Sequence[str]:
+        """The bonuses the coach sees within reach, by the titles they have in the game."""
+        return [title_of(name) for name in self.decision.bonus_opportunities]
+
+    @property
     def confidence_pct(self) -> int:
         return round(100 * self.decision.confidence)
 
@@ -117,6 +146,12 @@ class Brief:
     def blocks(self) -> Sequence[workouts.Block]:
         plan = self.decision.workout_plan
         return list(workouts.blocks(plan, self.situation.athlete.ftp)) if plan else ()
+
+    @property
+    def files(self) -> Offer | None:
+        """What the workout can be taken along as."""
+        plan, athlete = self.decision.workout_plan, self.situation.athlete
+        return offered(Prescribed(plan, athlete.ftp, athlete.lthr)) if plan else None
 
     @property
     def zone_minutes(self) -> Sequence[tuple[str, str, int]]:
@@ -129,7 +164,7 @@ def of(run: MissionRun, now: datetime) -> Brief | None:
     if run.decision is None or run.situation is None:
         return None
     decision = Decision.model_validate(run.decision)
-    situation = Situation.model_validate(run.situation)
+    situation = stored_situations.read(run.situation)
     passed = now - situation.drawn_up_at
     plan = decision.workout_plan
     return Brief(
@@ -140,9 +175,10 @@ def of(run: MissionRun, now: datetime) -> Brief | None:
         chips=list(_chips(situation, decision, passed)),
         missing=missing_in(situation),
         problems=list(_problems(situation)),
-        limits=list(_limits(situation)),
+        limits=limits_of(situation, decision),
         ride_mode=MODE_WORDS.get(decision.recommended_ride_mode or "", ""),
         first_line=headline(decision),
+        marked=flag_words.of(run.flagged),
     )
 
 
@@ -173,14 +209,25 @@ def mail_context(run: MissionRun) -> dict[str, Any]:
         "home_url": f"{settings.SITE_URL}/",
         "run_url": f"{settings.SITE_URL}{run.get_absolute_url()}",
         "points_total": _points_so_far(run),
+        "referral": referral.SENTENCE if referral.is_due(run) else "",
+        "check_in_links": _check_in_links(run),
+        "is_again": bool(run.superseded),
         "is_short": run.mission.brief_detail == Mission.BriefDetail.SHORT,
     }
 
 
+def _check_in_links(run: MissionRun) -> list[links.Link]:
+    """None in the brief of a day that is over: they are of their morning alone."""
+    is_today = run.finished_at and run.mission.local_date(run.finished_at) == run.local_date
+    return links.of_morning(run.mission, run.local_date) if is_today else []
+
+
 def _points_so_far(run: MissionRun) -> int:
     """As the coach was told: the mission itself may count rides that are kept from it."""
-    progress = (run.situation or {}).get("progress")
-    return int(progress["points_total"]) if progress else run.mission.points_total()
+    situation = stored_situations.read(run.situation) if run.situation else None
+    if situation is None or situation.progress is None:
+        return run.mission.points_total()
+    return int(situation.progress["total_points"])
 
 
 def missing_in(situation: Situation) -> list[str]:
@@ -206,7 +253,7 @@ def efforts_in(situation: Situation) -> list[dict[str, Any]]:
     """The last week's recordings, their sport and source as people call them."""
     return [
         {
-            **recorded.model_dump(),
+            **recorded.model_dump(by_alias=False),
             "sport": sport_words(recorded.sport),
             "source": _source_words(recorded.source),
         }
@@ -220,8 +267,14 @@ def sport_words(sport: str) -> str:
 
 
 def numbers_in(situation: Situation) -> list[Chip]:
-    """Every number that went in, known or not, with ages as they were then."""
-    return [_chip(situation, path, situation.value_at(path), timedelta()) for path in CHIPS]
+    """Every number that went in, known or not, with ages as they were then.
+
+    In the event itself there are no days to it, which is nothing unknown.
+    """
+    values = {path: situation.value_at(path) for path in CHIPS}
+    if values["today.days_to_event"] is None:
+        del values["today.days_to_event"]
+    return [_chip(situation, path, value, timedelta()) for path, value in values.items()]
 
 
 def _chips(situation: Situation, decision: Decision, passed: timedelta) -> Iterator[Chip]:
@@ -276,23 +329,3 @@ def _age_words(age: timedelta | None) -> str:
         return f"{minutes} min ago"
     hours = round(minutes / 60)
     return f"{hours} h ago" if hours < 48 else f"{round(hours / 24)} days ago"
-
-
-def _limits(situation: Situation) -> Iterator[str]:
-    """What would have changed today's call: each limit with its distance."""
-    metrics, limits = situation.metrics, situation.mission.constraints
-    if metrics.readiness is not None:
-        yield _distance("Readiness", metrics.readiness, limits.min_readiness)
-    if metrics.tsb is not None:
-        yield _distance("Form (TSB)", metrics.tsb, limits.min_tsb)
-
-
-def _distance(name: str, value: float, least: float) -> str:
-    if value >= least:
-        return f"{name} {shown(value)}: below {shown(least)}, hard work would be ruled out."
-    return f"{name} {shown(value)}: hard work is ruled out below {shown(least)}."
-
-
-def shown(value: float) -> str:
-    """A number with a real minus sign, which does not break from its figure."""
-    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coach import brief
+from coach.checkin import links
 from coach.models import MissionRun
 from coach.replies import Decision
 from coach.situation import Situation
@@ -67,9 +68,13 @@ def test_brief_says_what_to_do_why_and_on_what() -> None:
     assert made.confidence_pct == 80
     assert [str(chip) for chip in made.chips] == ["Readiness 82 (Oura, 1 h ago)"]
     assert (made.missing, made.problems) == ([], [])
-    assert made.limits == [
-        "Readiness 82: below 70, hard work would be ruled out.",
-        "Form (TSB) −4.2: below −15, hard work would be ruled out.",
+    assert [str(one) for one in made.near_limits] == [
+        "Readiness 82. Below 70 (12 lower): nothing hard.",
+        "Monotony of the week 1.31. Above 2 (0.7 more): it is marked.",
+        (
+            "Fitness (CTL) gained in a week with it 2.2 points. Above 5 points (2.8 points more): "
+            "it is marked."
+        ),
     ]
     assert made.zone_minutes == [("Z1", "recovery", 20), ("Z2", "endurance", 40)]
     assert [bar.zone for bar in made.bars] == ["Z1", "Z2", "Z1"]
@@ -114,6 +119,15 @@ def test_brief_of_a_day_without_riding_has_no_picture() -> None:
     made = told(situation(), decision(RECOVER, {"workout_plan": None}))
 
     assert (made.minutes, made.bars, made.blocks, made.zone_minutes) == (0, (), (), ())
+
+
+def test_bonuses_within_reach_are_told_by_their_titles() -> None:
+    decided = decision(IN_THE_BUNCH, {"bonus_opportunities": ["consecutive_5", "breakaway_10"]})
+
+    assert told(situation(EVENT), decided).bonuses == [
+        "5 stages in a row",
+        "10 stages in the breakaway",
+    ]
 
 
 def test_brief_of_an_event_day_names_the_mode() -> None:
@@ -220,6 +234,8 @@ def test_numbers_that_went_in_are_all_told_and_unknown_ones_as_such() -> None:
         "Fitness (CTL) 48.1 points a day (Strava, 6 min ago)",
         "Fatigue (ATL) 52.3 points a day (Strava, 6 min ago)",
         "Fitness ramp 2.3 points in 7 days (Strava, 6 min ago)",
+        "Fitness (CTL) at the event, riding as now unknown",
+        "Form (TSB) at the event, riding as now unknown",
         "Load, 7 days 296 points (Strava, 6 min ago)",
         "Days of history 180 (Strava, 6 min ago)",
         "Hard days in a row 0 (Strava, 6 min ago)",
@@ -260,7 +276,12 @@ def test_missing_inputs_are_told_in_words() -> None:
         "last night’s sleep",
         "your FTP",
     ]
-    assert made.limits == []
+    assert {one.name for one in made.other_limits if one.distance is None} == {
+        "Readiness",
+        "Form (TSB)",
+        "Rise of the resting heart rate",
+    }
+    assert None not in {one.distance for one in made.near_limits}
 
 
 @pytest.mark.parametrize(
@@ -277,20 +298,6 @@ def test_problem_of_a_source_is_told(problem: str, is_retried: bool, words: str)
     made = told(situation({"sources": [failing, source]}), decision())
 
     assert made.problems == [words]
-
-
-@pytest.mark.parametrize(
-    ("readiness", "sentence"),
-    [
-        (69, "Readiness 69: hard work is ruled out below 70."),
-        (70, "Readiness 70: below 70, hard work would be ruled out."),
-        (71, "Readiness 71: below 70, hard work would be ruled out."),
-    ],
-)
-def test_limit_is_told_with_its_distance(readiness: int, sentence: str) -> None:
-    made = told(situation({"metrics.readiness": readiness}), decision({"evidence": []}))
-
-    assert made.limits[0] == sentence
 
 
 TARGETS = st.none() | st.builds(
@@ -431,6 +438,10 @@ def test_short_brief_says_what_to_do_why_what_was_missing_and_no_more(mission: M
         "MISSING",
         "- HRV",
         "",
+        "HOW ARE YOU THIS MORNING?",
+        "One tap, and the coach thinks again for today.",
+        *(f"- {link.label}: {link.url}" for link in links.of_morning(mission, TODAY)),
+        "",
         f"View full recommendation: http://127.0.0.1:{site.PORT}/runs/{run.pk}",
         "",
         "--",
@@ -446,7 +457,9 @@ def test_short_brief_says_what_to_do_why_what_was_missing_and_no_more(mission: M
             "Maintain: 60 min, moderate intensity",
             "Tour of the Valleys, Saturday 4 July 2026, 30 days to go",
             reply()["reason"],
-            "Missing HRV View full recommendation Sent by Lanterne Rouge .",
+            "Missing HRV How are you this morning? Fine Tired Sick No time today",
+            "One tap, and the coach thinks again for today.",
+            "View full recommendation Sent by Lanterne Rouge .",
             "Training guidance, not medical advice: if you feel ill, stop and ask a clinician.",
             "Sandbox: stand-in servers, invented data.",
         ]
@@ -460,3 +473,31 @@ def test_full_brief_has_the_numbers_and_the_rest(mission: Mission) -> None:
     for part in ("numbers behind it", "Confidence 80 %", "would change today’s call", "Z2"):
         assert part.lower() in sent.text.lower()
         assert part in sent.html.replace("The numbers", "the numbers").replace("What", "what")
+
+
+@pytest.mark.django_db
+def test_brief_says_what_was_said_that_morning(mission: Mission) -> None:
+    health = {"health.feel": 2, "health.illness": "above_neck", "health.is_checked_in": True}
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY,
+        outcome="decided",
+        finished_at=NOW,
+        situation=situation(health).model_dump(mode="json"),
+        decision=reply(),
+        superseded=[{"asked": 1}],
+    )
+
+    sent = mail.render("brief", brief.mail_context(run))
+    page = render_to_string("coach/_brief.html", {"run": run, "brief": brief.of(run, NOW)})
+
+    for text in (sent.text, sent.html, page):
+        assert "You said: tired; a cold." in text
+    assert sent.subject.startswith("Again: Lanterne Rouge Daily Brief")
+
+
+@pytest.mark.django_db
+def test_brief_of_a_day_that_is_over_has_no_links_of_its_morning(mission: Mission) -> None:
+    run = MissionRun(mission=mission, local_date=TODAY - timedelta(days=1), finished_at=NOW)
+
+    assert brief.mail_context(run)["check_in_links"] == []
