@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.test import Client
 
+from coach import conversation
 from coach.models import Incident, MissionDraft
 from missions.models import Mission
 from tests.coach import drafts
@@ -319,8 +320,9 @@ def test_reply_is_told_once_to_the_model_and_then_there_is_no_draft(
     first, second = model.questions
     assert (first["temperature"], second["temperature"]) == (0.4, 0)
     *repeated, objection = second["messages"]
+    is_repeated = 0 < len(said) <= conversation.MOST_REPEATED
     assert repeated == first["messages"] + (
-        [{"role": "assistant", "content": said}] if said else []
+        [{"role": "assistant", "content": said}] if is_repeated else []
     )
     assert told in objection["content"]
     draft = MissionDraft.objects.get()
