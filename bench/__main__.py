@@ -8,7 +8,10 @@ BENCHMARKS = {
     "Apple Health: imported by a worker": "bench.apple_import_worker",
     "Upload: a gigabyte through the page": "bench.upload",
     "Register: free and taken address": "bench.register",
+    "Prompts: what a day costs to ask about": "bench.prompts",
     "Sources: handing out those that are due": "bench.refresh",
+    "Game: the best line over 21 stages": "bench.best_line",
+    "Coach: the scenarios put to the stand-in model": "bench.evaluate",
 }
 
 

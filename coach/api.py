@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts import throttle
 from accounts.problems import Refusal, errors
 from accounts.sessions import signed_in
-from coach import brief, mornings
+from coach import brief, budget, mornings, receipts, referral, stored_situations
 from coach.daily_run import NotLive
 from coach.models import Incident, MissionRun
 from coach.replies import Decision
@@ -72,11 +72,15 @@ class RunInFullSerializer(serializers.ModelSerializer[MissionRun]):
         help_text="Every number that went in, known or not."
     )
     missing = serializers.SerializerMethodField(help_text="What was not known, in words.")
+    referral = serializers.SerializerMethodField(
+        help_text="The fixed sentence that sends to a doctor, where a red flag was reported: it "
+        "stands above the decision, and where there is none."
+    )
     incidents = IncidentSerializer(many=True, read_only=True)
 
     class Meta:
         model = MissionRun
-        fields = (*OF_A_RUN, "decision", "numbers", "missing", "incidents")
+        fields = (*OF_A_RUN, "decision", "numbers", "missing", "referral", "incidents")
 
     @extend_schema_field(Decision)  # type: ignore[arg-type]
     def get_decision(self, run: MissionRun) -> Any:
@@ -90,6 +94,9 @@ class RunInFullSerializer(serializers.ModelSerializer[MissionRun]):
     def get_missing(self, run: MissionRun) -> list[str]:
         situation = _situation_of(run)
         return brief.missing_in(situation) if situation else []
+
+    def get_referral(self, run: MissionRun) -> str | None:
+        return referral.SENTENCE if run.is_finished and referral.is_due(run) else None
 
 
 class AskedForSerializer(serializers.Serializer[Any]):
@@ -124,6 +131,8 @@ class Runs(generics.ListAPIView[MissionRun]):
             run = mornings.ask_for_today(own_mission(request, pk), timezone.now())
         except NotLive as refusal:
             raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
+        except budget.UsedUp as refusal:
+            raise used_up(refusal) from refusal
         return Response(
             AskedForSerializer({"run": run}).data,
             status=status.HTTP_202_ACCEPTED,
@@ -141,5 +150,21 @@ class RunView(APIView):
         return Response(RunInFullSerializer(get_object_or_404(runs, pk=pk)).data)
 
 
+class ReceiptView(APIView):
+    @extend_schema(
+        summary="The receipt of a run: what went in, what was asked, what came out",
+        description="Complete once the run is finished. Texts of prompts are there as hashes.",
+        responses={200: receipts.Receipt, **errors(401, 404)},
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        runs = MissionRun.objects.owned_by(signed_in(request))
+        return Response(receipts.of(get_object_or_404(runs, pk=pk)).model_dump(mode="json"))
+
+
+def used_up(error: budget.UsedUp) -> Refusal:
+    """429, as for any other allowance: Retry-After leads to the first of the next month."""
+    return Refusal(status.HTTP_429_TOO_MANY_REQUESTS, str(error), wait_s=error.wait_s)
+
+
 def _situation_of(run: MissionRun) -> Situation | None:
-    return Situation.model_validate(run.situation) if run.situation else None
+    return stored_situations.read(run.situation) if run.situation else None

@@ -4,7 +4,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from coach import daily_run, mornings, record, results
+from coach import daily_run, model_list, mornings, record, results
 from coach.builder import drafting, mission_builder
 from coach.models import MissionRun
 from coach.wrap_up import reflections
@@ -62,6 +62,11 @@ def draft_mission(draft_id: str) -> None:
 @shared_task(name=drafting.KEEP_DRAFT_TEXTS)
 def keep_draft_texts(draft_id: str) -> None:
     drafting.keep_texts(UUID(draft_id), timezone.now())
+
+
+@shared_task(name=model_list.LOOK_AT_MODELS)
+def look_at_models() -> None:
+    model_list.look_when_due(timezone.now())
 
 
 @shared_task(name="coach.purge")

@@ -1,7 +1,9 @@
 from django.urls import path
 
-from coach import views
+from coach import views, workout_pages
 from coach.builder import wizard
+from coach.checkin import link_pages
+from coach.checkin import pages as checkin
 
 app_name = "coach"
 
@@ -9,6 +11,11 @@ urlpatterns = [
     path("missions/<uuid:pk>/run-now", views.run_now, name="run-now"),
     path("missions/<uuid:pk>/wrap-up", views.wrap_up_page, name="wrap-up"),
     path("runs/<uuid:pk>/status", views.run_status, name="run-status"),
+    path("runs/<uuid:pk>/workout.<slug:ext>", workout_pages.download, name="workout"),
+    path("check-in", checkin.check_in_page, name="check-in"),
+    path("check-in/<str:token>", link_pages.link_page, name="check-in-link"),
+    path("runs/<uuid:pk>/receipt.json", views.receipt, name="run-receipt"),
+    path("runs/<uuid:pk>/feedback", views.run_feedback, name="run-feedback"),
     path("missions/new", wizard.new, name="new"),
     path("missions/drafts/keep", wizard.keep, name="keep"),
     path("missions/drafts/<uuid:pk>", wizard.show, name="draft"),

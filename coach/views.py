@@ -2,16 +2,19 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import privacy
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from coach import brief, mornings
+from coach import brief, feedback, mornings, receipts, referral
+from coach.budget import UsedUp
 from coach.daily_run import NotLive
+from coach.feedback import FeedbackForm
 from coach.models import MissionRun, Reflection
 from coach.wrap_up import reflections, words
 from missions.views import own_mission
@@ -19,11 +22,20 @@ from missions.views import own_mission
 
 def today_context(run: MissionRun) -> dict[str, object]:
     """What the "today" part of Home and the run page print."""
-    return {"run": run, "mission": run.mission, "brief": brief.of(run, timezone.now())}
+    now = timezone.now()
+    return {
+        "run": run,
+        "mission": run.mission,
+        "brief": brief.of(run, now),
+        **feedback.context_for(run, now),
+        "referral": referral.SENTENCE if run.is_finished and referral.is_due(run) else "",
+    }
 
 
 def own_run(request: HttpRequest, pk: UUID) -> MissionRun:
-    runs = MissionRun.objects.owned_by(signed_in(request)).select_related("mission__owner")
+    runs = MissionRun.objects.owned_by(signed_in(request)).select_related(
+        "mission__owner", "feedback"
+    )
     return get_object_or_404(runs, pk=pk)
 
 
@@ -36,7 +48,7 @@ def run_now(request: HttpRequest, pk: UUID) -> HttpResponse:
     is_fragment = "HX-Request" in request.headers
     try:
         run = mornings.ask_for_today(mission, timezone.now())
-    except NotLive as refusal:
+    except (NotLive, UsedUp) as refusal:
         messages.error(request, str(refusal))
         if is_fragment:
             # Followed as a redirect, all of Home would land in the place of the fragment.
@@ -52,6 +64,40 @@ def run_now(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The run as it stands, asked for again by the page until it is finished."""
     return render(request, "coach/_today.html", today_context(own_run(request, pk)))
+
+
+@login_required
+@require_POST
+def run_feedback(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What became of a workout, said in place; without JavaScript the run page shows it."""
+    run, now = own_run(request, pk), timezone.now()
+    form = FeedbackForm(request.POST)
+    if form.is_valid():
+        try:
+            run.feedback = feedback.keep(run, **form.cleaned_data, now=now)
+        except (feedback.NotOpen, privacy.NotAllowed) as refusal:
+            form.add_error(None, str(refusal))
+    if "HX-Request" in request.headers:
+        wrong = None if form.is_valid() else form
+        context = {"run": run, "wrong": wrong, **feedback.context_for(run, now, wrong)}
+        return render(request, "coach/_feedback.html", context)
+    for error in (str(error) for errors in form.errors.values() for error in errors):
+        messages.error(request, error)
+    return redirect(f"{run.get_absolute_url()}#feedback")
+
+
+@login_required
+@require_GET
+def receipt(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The record of a run to take away: one file of JSON."""
+    run = own_run(request, pk)
+    answer = JsonResponse(
+        receipts.of(run).model_dump(mode="json"),
+        json_dumps_params={"ensure_ascii": False, "indent": 2},
+    )
+    answer["Content-Disposition"] = f'attachment; filename="receipt-{run.local_date}.json"'
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @login_required

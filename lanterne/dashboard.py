@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.sessions import signed_in
-from coach import brief
-from coach.situation import Situation
+from coach import again, brief, done, stored_situations
+from coach.checkin import pages as checkin
 from coach.views import own_run, today_context
 from connections import panel
 from missions import lifecycle
@@ -41,7 +41,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
     local_date = mission.local_date(now)
-    run = mission.runs.filter(local_date=local_date).select_related("mission__owner").first()
+    todays = mission.runs.filter(local_date=local_date)
+    run = todays.select_related("mission__owner", "feedback").first()
     earlier = mission.runs.filter(local_date__lt=local_date).defer("situation", "decision")
     game = game_of(mission)
     return {
@@ -55,7 +56,13 @@ def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
         "run": run,
         "brief": None,
         **(today_context(run) if run else {}),
+        **(checkin.context_for(mission.owner, local_date) if _is_asked_how(mission) else {}),
     }
+
+
+def _is_asked_how(mission: Mission) -> bool:
+    """Whether anybody would make something of a check-in."""
+    return mission.is_live and mission.owner.has_consented
 
 
 def _state_line(mission: Mission) -> list[dict[str, Any]]:
@@ -72,12 +79,14 @@ def _state_line(mission: Mission) -> list[dict[str, Any]]:
 @require_GET
 def run_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     run = own_run(request, pk)
-    situation = Situation.model_validate(run.situation) if run.situation else None
+    situation = stored_situations.read(run.situation) if run.situation else None
     context = {
         **today_context(run),
+        **done.context_for(run, timezone.now()),
         "calls": list(run.calls.all()),
         "incidents": list(run.incidents.all()),
         "situation": situation,
+        "superseded": again.earlier(run),
         "numbers": brief.numbers_in(situation) if situation else [],
         "efforts": brief.efforts_in(situation) if situation else [],
     }

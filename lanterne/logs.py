@@ -4,7 +4,7 @@ import logging
 import re
 
 # Behind these stands the key of a link that was mailed, and it may still be good.
-MAILED_LINK = re.compile(r"(/auth/(?:confirm|password-reset)/)[^\s'\"]+")
+MAILED_LINK = re.compile(r"(/auth/(?:confirm|password-reset)/|/check-in/)[^\s'\"]+")
 
 
 class WithoutCodes(logging.Filter):

@@ -17,7 +17,18 @@ from social_django.models import UserSocialAuth
 from accounts import artifacts, audit, invitations, tokens
 from accounts.encryption import encrypt
 from accounts.models import Artifact, AuditEvent, DataExport, Ftp, User
-from coach.models import Incident, MissionDraft, MissionRun, ModelCall, Reflection
+from coach.models import (
+    CheckIn,
+    Feedback,
+    Incident,
+    KnownModel,
+    MissionDraft,
+    MissionRun,
+    ModelCall,
+    Reflection,
+    RuleTally,
+    TokenUse,
+)
 from connections import apple_uploads, ride_files
 from connections.models import (
     Connection,
@@ -37,6 +48,7 @@ from notifications import outbox
 from notifications.mail import Mail
 from notifications.models import Notification
 from tests import factories
+from tests.coach.samples import situation
 from tests.factories import NOW, TODAY
 
 
@@ -132,16 +144,21 @@ def _missions(user: User) -> None:
         trigger=MissionRun.Trigger.SCHEDULE,
         outcome=MissionRun.Outcome.FAILED,
         finished_at=NOW,
-        situation={"ctl": 48.1},
+        situation=situation().model_dump(mode="json"),
     )
     ModelCall.objects.create(
         run=run,
+        owner=user,
+        purpose=ModelCall.Purpose.DAY,
         attempt=1,
         model="gpt-4o-mini",
         prompt_version="1",
         prompt_sha256="0" * 64,
         outcome=ModelCall.Outcome.UNANSWERED,
     )
+    CheckIn.objects.create(user=user, local_date=TODAY, feel=2, note="Slept badly.")
+    Feedback.objects.create(run=run, word=Feedback.Word.CHANGED, rpe=6)
+    TokenUse.objects.create(owner=user, month_date=TODAY.replace(day=1), tokens=2_410)
     Incident.objects.create(run=run, kind=Incident.Kind.TIMEOUT, detail="No answer.")
     key = artifacts.key_for(user, mission.pk, TODAY, "run.json")
     artifacts.put(user, key, b'{"asked": "how"}', Artifact.Retention.REASONING)
@@ -172,6 +189,8 @@ def _notes_beside(user: User) -> None:
 def _of_the_service() -> None:
     """What an operator sees of the sources, all testers together."""
     FailureTally.objects.get_or_create(source=Source.STRAVA, reason="busy")
+    KnownModel.objects.get_or_create(name="gpt-4o-mini")
+    RuleTally.objects.get_or_create(model="gpt-4o-mini", rule="L1", defaults={"is_flag": False})
     PushSubscription.objects.get_or_create(source=Source.STRAVA, external_id="120475")
     RateBudget.objects.get_or_create(
         source=Source.STRAVA,

@@ -17,7 +17,8 @@ class Model:
     """A model server that says what a test tells it to, in order, and keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.answers: list[dict[str, Any]] = []
+        # Bytes are sent as they are, anything else as JSON.
+        self.answers: list[Any] = []
         self.questions: list[dict[str, Any]] = []
 
     def says(self, *texts: str | None, **fields: Any) -> None:
@@ -56,7 +57,8 @@ def model(settings: LazySettings) -> Iterator[Model]:
         def do_POST(self) -> None:
             length = int(self.headers["content-length"])
             scripted.questions.append(json.loads(self.rfile.read(length)))
-            body = json.dumps(scripted.answers.pop(0)).encode()
+            said = scripted.answers.pop(0)
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

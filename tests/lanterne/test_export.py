@@ -22,6 +22,7 @@ from accounts.tasks import export, purge, sweep
 from connections.fields import EncryptedTextField
 from notifications.models import Notification
 from tests import everything, factories
+from tests.coach.samples import situation
 from tests.connections.conftest import published
 from tests.factories import NOW
 from tests.threads import at_once
@@ -75,7 +76,7 @@ def test_copy_has_every_row_of_every_model_that_can_be_the_tester_s(
     assert {name: [str(row["id"]) for row in rows] for name, rows in told.items()} == expected
     assert [row["email"] for row in told["accounts.user"]] == ["full@example.org"]
     assert told["connections.ride"][0]["np_w"] == 160.0
-    assert told["coach.missionrun"][0]["situation"] == {"ctl": 48.1}
+    assert told["coach.missionrun"][0]["situation"] == situation().model_dump(mode="json")
     assert "stranger@example.org" not in json.dumps(told)
 
 

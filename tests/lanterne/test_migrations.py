@@ -102,6 +102,53 @@ def test_migrations_run_forward_on_a_seeded_database_and_keep_what_is_there(
     assert rows(apps, "notifications.Notification", "dedupe_key") == [("brief:1",)]
 
 
+def test_calls_of_before_say_whose_they_were_and_are_counted(first_release: Apps) -> None:
+    before = _migrate([("coach", "0003_check_ins_and_records")])
+    users = [
+        before.get_model("accounts.User").objects.create(email=f"{n}@example.org", password="!")
+        for n in range(2)
+    ]
+    days = {"prep_start": date(2026, 6, 1), "event_start": date(2026, 8, 1)}
+    days["event_end"] = date(2026, 8, 2)
+    mission = before.get_model("missions.Mission").objects.create(
+        owner_id=users[0].pk, name="Tour", mission_type="other", timezone="UTC", **days
+    )
+    of_mission = {"mission_id": mission.pk}
+    run = before.get_model("coach.MissionRun").objects.create(
+        local_date=date(2026, 7, 1), trigger="schedule", **of_mission
+    )
+    about: list[dict[str, Any]] = [
+        {"run_id": run.pk, "asked_at": datetime(2026, 7, 31, 23, 59, tzinfo=UTC)},
+        {"run_id": run.pk, "asked_at": datetime(2026, 8, 1, tzinfo=UTC)},
+        {"draft_id": before.get_model("coach.MissionDraft").objects.create(user=users[1]).pk},
+        {"reflection_id": before.get_model("coach.Reflection").objects.create(**of_mission).pk},
+    ]
+    for attempt, fields in enumerate(about, 1):
+        values = {"asked_at": datetime(2026, 8, 2, tzinfo=UTC), **fields}
+        counts = {"tokens_in": 100 * attempt, "tokens_out": None if attempt == 2 else 1}
+        before.get_model("coach.ModelCall").objects.create(
+            attempt=attempt, model="m", outcome="accepted", **counts, **values
+        )
+
+    apps = _migrate(latest())
+
+    first, second = (user.pk for user in users)
+    assert rows(apps, "coach.ModelCall", "purpose", "owner") == [
+        ("day", first),
+        ("day", first),
+        ("draft", second),
+        ("wrap_up", first),
+    ]
+    july, august = date(2026, 7, 1), date(2026, 8, 1)
+    assert set(rows(apps, "coach.TokenUse", "month_date", "owner", "tokens")) == {
+        (july, first, 101),
+        (july, None, 101),
+        (august, first, 601),
+        (august, second, 301),
+        (august, None, 902),
+    }
+
+
 def test_migrations_run_back_when_drafts_were_asked_for(first_release: Apps) -> None:
     apps = _migrate(latest())
     user = apps.get_model("accounts.User").objects.create(email="early@example.org", password="!")

@@ -23,6 +23,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
+from coach.checkin.links import Link, Word
 from coach.models import MissionRun
 from connections.sources import Source
 from tests import everything, factories
@@ -105,6 +106,7 @@ def world(tester: User) -> dict[str, Any]:
         "draft": tester.mission_drafts.get().pk,
         "slug": "name",
         "runs": run.pk,
+        "ext": "zwo",
         "apple-health": tester.apple_uploads.get().pk,
         "rides": tester.rides.get(source=Source.FILE).pk,
         "exports": tester.exports.get().pk,
@@ -114,6 +116,7 @@ def world(tester: User) -> dict[str, Any]:
         "provider": "strava",
         "backend": "strava",
         "key": "forged",
+        "token": Link(tester.pk, mission.pk, TODAY, Word.TIRED).token,
         "uidb36": "1",
     }
 

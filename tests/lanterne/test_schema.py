@@ -85,12 +85,14 @@ GOOD: dict[str, Any] = {
     "POST /api/missions/draft": drafts.SURVEY,
     "PATCH /api/missions/draft/{id}": {"name": "Ronde, again"},
     "POST /api/missions/draft/{id}/ask": {"ftp_w": None},
+    "PUT /api/check-in": {"feel": 2, "injury_place": "knee", "injury_pain": 4, "minutes_today": 0},
     "POST /api/missions/{id}/transition": {"to": "TRAINING"},
     "POST /api/missions/{id}/stages/{number}/appeal": {
         "ride_mode": "breakaway",
         "reason": "I was ahead.",
     },
     "POST /api/connections/{provider}": {"token": "oura-sandbox-one"},
+    "PUT /api/runs/{id}/feedback": {"word": "changed", "rpe": 7},
     "PUT /api/connections/precedence": {"hrv": ["apple", "oura"], "rides": []},
     "POST /api/apple-health/upload": {"file": b"<HealthData/>"},
     "POST /api/rides/files": {"file": [b"<gpx/>", b"<gpx/>"]},
@@ -194,7 +196,6 @@ def bearer(
         yield f"Bearer {pair.access}"
 
 
-@pytest.mark.xdist_group("schema")
 @pytest.mark.usefixtures("_one_connection")
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_call_answers_as_the_schema_says(label: str, bearer: str) -> None:

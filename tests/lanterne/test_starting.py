@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tests.environment import free_port
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.processes
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 FIX = "Put the key it was written with back, behind the newest one."

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from tests.processes import Service
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.processes
 
 
 def read(service: Service, path: str) -> str:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Ftp, User
-from coach import mornings
+from coach import model_list, mornings
 from coach.models import MissionRun
 from connections import apple_uploads, sync
 from connections.models import Connection
@@ -45,6 +45,7 @@ class Command(BaseCommand):
             connect_oura(tester)
         if not tester.apple_uploads.exists():
             import_apple_health(tester)
+        model_list.look_when_due(timezone.now())
         if mission.is_live:
             wait_for(mornings.ask_for_today(mission, timezone.now()))
 
