@@ -39,6 +39,8 @@ def test_asking_for_nothing_is_no_error() -> None:
     assert WholeBody(BytesIO(), 5).read(0) == b""
 
 
+# Each request asks the connections to the database whether they are too old.
+@pytest.mark.django_db
 @pytest.mark.parametrize(("length", "is_watched"), [("23", True), ("", False), (None, False)])
 def test_application_watches_a_body_whose_length_is_told(
     length: str | None, is_watched: bool
