@@ -72,7 +72,7 @@ class MissionForm(forms.ModelForm[Mission]):
         # Before what is typed is put into the instance.
         self.days_before = copy(self.instance)
         self.fields["mission_type"].choices = [("", "choose one"), *Mission.Type.choices]  # type: ignore[attr-defined]
-        for name in Mission.CONVENTIONS:
+        for name in (*Mission.CONVENTIONS, "wait_minutes"):
             self.fields[name].required = False
         # Stages are counted from the first day, and points hang on them once the event is on.
         if self.instance.state == Mission.State.EVENT_ACTIVE:
@@ -94,10 +94,10 @@ class MissionForm(forms.ModelForm[Mission]):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """A custom that is left empty is the usual one."""
+        """A custom that is left empty is the usual one; so is how long the brief waits."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        for name in Mission.CONVENTIONS:
-            if name in cleaned and cleaned[name] is None:
+        for name in (*Mission.CONVENTIONS, "wait_minutes"):
+            if name in cleaned and cleaned[name] in (None, ""):
                 cleaned[name] = getattr(Mission(), name)
         return cleaned
 

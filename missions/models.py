@@ -131,6 +131,14 @@ class Mission(models.Model):
         BREAKAWAY = "breakaway", "for the breakaways"
         STEADY = "steady", "steady to the finish"
 
+    class Wait(models.IntegerChoices):
+        NOT = 0, "send the brief without it"
+        HALF_AN_HOUR = 30, "wait up to 30 minutes"
+        ONE_HOUR = 60, "wait up to 1 hour"
+        TWO_HOURS = 120, "wait up to 2 hours"
+        THREE_HOURS = 180, "wait up to 3 hours"
+        FOUR_HOURS = 240, "wait up to 4 hours"
+
     class BriefDetail(models.TextChoices):
         FULL = "full", "everything"
         SHORT = "short", "only what to do, and why"
@@ -168,6 +176,7 @@ class Mission(models.Model):
         "event_end",
         "timezone",
         "send_time",
+        "wait_minutes",
         "brief_detail",
         "is_brief_mailed",
         "weekly_minutes_min",
@@ -199,6 +208,13 @@ class Mission(models.Model):
     event_end = models.DateField("last day of the event")
     timezone = models.CharField("time zone", max_length=64, validators=[validate_timezone])
     send_time = models.TimeField("brief at", default=time(6, 0))
+    wait_minutes = models.PositiveSmallIntegerField(
+        "if last night is not in yet",
+        choices=Wait.choices,
+        default=Wait.TWO_HOURS,
+        db_default=Wait.TWO_HOURS,
+        help_text="The brief comes as soon as your sleep is in, or after the wait without it.",
+    )
     brief_detail = models.CharField(
         "the brief tells", max_length=5, choices=BriefDetail.choices, default=BriefDetail.FULL
     )
@@ -340,9 +356,22 @@ class Mission(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["next_run_at"],
+                fields=["timezone", "next_run_at"],
                 condition=Q(next_run_at__isnull=False),
-                name="mission_next_run",
+                name="mission_next_run_in_zone",
+            ),
+            models.Index(
+                fields=["owner"],
+                condition=Q(next_run_at__isnull=True, state__in=["TRAINING", "EVENT_ACTIVE"]),
+                name="mission_without_morning",
+            ),
+            models.Index(
+                fields=["event_start"], condition=Q(state="TRAINING"), name="mission_to_begin"
+            ),
+            models.Index(
+                fields=["state", "event_end"],
+                condition=Q(state__in=["EVENT_ACTIVE", "MISSION_COMPLETE"]),
+                name="mission_to_end",
             ),
         ]
 

@@ -89,6 +89,7 @@ ANSWERS = {
     "event_end": "2026-08-07",
     "timezone": "Europe/Paris",
     "send_time": "06:00",
+    "wait_minutes": "120",
     "brief_detail": "full",
     "is_brief_mailed": "on",
     "weekly_minutes_min": "",

@@ -149,6 +149,7 @@ def test_mission_is_told_whole(as_tester: Client, tester: User) -> None:
         "event_end": "2026-08-03",
         "timezone": "Europe/Paris",
         "send_time": "06:00:00",
+        "wait_minutes": 120,
         "brief_detail": "full",
         "is_brief_mailed": True,
         "weekly_minutes_min": None,
@@ -320,6 +321,19 @@ def test_first_day_of_an_event_that_is_on_is_a_conflict_that_names_the_field(
     assert answer.status_code == 409
     assert problem(answer)["errors"] == [{"field": "event_start", "message": editing.EVENT_IS_ON}]
     assert (same.status_code, Mission.objects.get().event_start) == (200, TODAY)
+
+
+def test_wait_for_the_night_is_two_hours_unless_it_is_said(as_tester: Client) -> None:
+    made = send(as_tester, "POST", MISSIONS, ANSWERS).json()
+    changed = send(as_tester, "PATCH", f"{MISSIONS}/{made['id']}", {"wait_minutes": 30})
+    refused = send(as_tester, "PATCH", f"{MISSIONS}/{made['id']}", {"wait_minutes": 45})
+
+    assert (made["wait_minutes"], changed.json()["wait_minutes"]) == (120, 30)
+    assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (
+        400,
+        ["wait_minutes"],
+    )
+    assert Mission.objects.get().wait_minutes == 30
 
 
 @pytest.mark.parametrize(

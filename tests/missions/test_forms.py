@@ -25,6 +25,7 @@ ANSWERS = {
     "event_end": "2026-08-07",
     "timezone": "Europe/Paris",
     "send_time": "06:15",
+    "wait_minutes": "60",
     "brief_detail": "short",
     "weekly_minutes_min": "240",
     "weekly_minutes": "540",
@@ -75,6 +76,7 @@ def test_form_makes_the_mission_it_describes(tester: User) -> None:
         "event_end": date(2026, 8, 7),
         "timezone": "Europe/Paris",
         "send_time": time(6, 15),
+        "wait_minutes": 60,
         "brief_detail": "short",
         "is_brief_mailed": False,
         "weekly_minutes_min": 240,
@@ -112,6 +114,23 @@ def test_custom_of_coaching_that_is_left_empty_is_the_usual_one(tester: User) ->
     assert (mission.rhr_rise_bpm, mission.max_load_pct, mission.jet_lag_hours) == (9, 150, 2)
 
 
+@pytest.mark.parametrize(("answer", "minutes"), [("0", 0), ("240", 240), ("", 120), (None, 120)])
+def test_wait_for_the_night_that_is_not_chosen_is_the_usual_one(
+    tester: User, answer: str | None, minutes: int
+) -> None:
+    answers = {name: value for name, value in ANSWERS.items() if name != "wait_minutes"}
+    chosen = {} if answer is None else {"wait_minutes": answer}
+    typed = MissionForm({**answers, **chosen}, instance=Mission(owner=tester))
+
+    assert typed.save().wait_minutes == minutes
+
+
+def test_wait_for_the_night_is_one_of_those_offered(tester: User) -> None:
+    assert form(tester, wait_minutes="45").errors == {
+        "wait_minutes": ["Select a valid choice. 45 is not one of the available choices."]
+    }
+
+
 def test_custom_of_coaching_out_of_its_range_is_refused(tester: User) -> None:
     assert form(tester, max_load_pct="90").errors == {
         "max_load_pct": ["Ensure this value is greater than or equal to 100."]
@@ -131,6 +150,7 @@ def test_form_begins_with_the_testers_zone_and_the_defaults(tester: User) -> Non
         "event_end": None,
         "timezone": "Europe/Paris",
         "send_time": time(6, 0),
+        "wait_minutes": 120,
         "brief_detail": "full",
         "is_brief_mailed": True,
         "weekly_minutes_min": None,

@@ -3,10 +3,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import ModelEntry
@@ -129,6 +130,8 @@ def test_day_that_a_country_left_out_has_no_slot_of_its_own() -> None:
 @example(timezone="Antarctica/Troll", day=date(2026, 3, 29), minutes=90)
 @example(timezone="America/Havana", day=date(2026, 11, 1), minutes=30)
 @example(timezone="Africa/Casablanca", day=date(2026, 2, 15), minutes=150)
+@example(timezone="Europe/Paris", day=date(2028, 2, 28), minutes=360)
+@example(timezone="Pacific/Auckland", day=date(2028, 2, 29), minutes=360)
 def test_slots_of_any_zone_follow_each_other_once_a_day(
     timezone: str, day: date, minutes: int
 ) -> None:
@@ -154,13 +157,31 @@ def live_mission(number: int = 0, **fields: object) -> Mission:
     return factories.mission(owner, **{"next_run_at": utc(2026, 7, 4, 4), **fields})
 
 
+def taken(claimed: list[schedule.Morning]) -> list[tuple[UUID, date, tuple[date, ...]]]:
+    return [(one.mission_id, one.plan.local_date, one.plan.missed) for one in claimed]
+
+
 @pytest.mark.django_db
 def test_claim_takes_the_due_mission_with_its_local_date_and_moves_its_slot() -> None:
     mission = live_mission()
 
     claimed = schedule.claim_due(PARIS, NOW)
 
-    assert claimed == [(mission, TODAY)]
+    assert claimed == [
+        schedule.Morning(
+            mission.pk,
+            schedule.Plan(
+                schedule.Clock(PARIS, time(6)),
+                first=TODAY,
+                local_date=TODAY,
+                slot=utc(2026, 7, 4, 4),
+                next_slot=utc(2026, 7, 5, 4),
+            ),
+            wait_minutes=120,
+            event_end=mission.event_end,
+            is_wanted=True,
+        )
+    ]
     mission.refresh_from_db()
     assert mission.next_run_at == utc(2026, 7, 5, 4)
 
@@ -194,38 +215,29 @@ def test_claims_made_at_once_share_the_missions_between_them() -> None:
 
     claims = at_once(*[partial(schedule.claim_due, PARIS, NOW)] * 4)
 
-    taken = [mission for claim in claims for mission, _ in claim]
-    assert {mission.pk for mission in taken} == {mission.pk for mission in missions}
-    assert len(set(taken)) == len(taken) == 6
+    keys = [key for claim in claims for key, *_ in taken(claim)]
+    assert sorted(keys) == sorted(mission.pk for mission in missions)
 
 
 @pytest.mark.django_db
-def test_claim_of_a_slot_that_somebody_moved_meanwhile_is_none() -> None:
-    mission, moved_to = live_mission(), utc(2026, 7, 5, 19)
-    others = iter([Mission.objects.filter(pk=mission.pk)])
-
-    def move_first(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if sql.startswith("UPDATE"):
-            for other in others:
-                other.update(next_run_at=moved_to)
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(move_first):
-        claimed = schedule.claim_due(PARIS, NOW)
-
-    assert claimed == []
-    assert Mission.objects.get().next_run_at == moved_to
-
-
-@pytest.mark.django_db
-def test_claim_after_an_outage_is_for_the_newest_morning_only() -> None:
+def test_claim_after_an_outage_is_for_the_newest_morning_and_tells_of_the_others() -> None:
     mission = live_mission(next_run_at=utc(2026, 7, 1, 4))
 
     claimed = schedule.claim_due(PARIS, NOW)
 
-    assert claimed == [(mission, TODAY)]
+    missed = tuple(date(2026, 7, day) for day in (1, 2, 3))
+    assert taken(claimed) == [(mission.pk, TODAY, missed)]
     mission.refresh_from_db()
     assert mission.next_run_at == utc(2026, 7, 5, 4)
+
+
+@pytest.mark.django_db
+def test_dates_that_went_by_are_told_for_a_month_at_most() -> None:
+    live_mission(next_run_at=utc(2026, 3, 1, 5))
+
+    [(_, _, missed)] = taken(schedule.claim_due(PARIS, NOW))
+
+    assert (len(missed), missed[0], missed[-1]) == (31, date(2026, 6, 3), date(2026, 7, 3))
 
 
 @pytest.mark.django_db
@@ -235,9 +247,42 @@ def test_claim_before_the_mornings_slot_is_for_the_day_before() -> None:
 
     claimed = schedule.claim_due(PARIS, utc(2026, 7, 4, 3, 30))
 
-    assert claimed == [(mission, date(2026, 7, 3))]
+    assert taken(claimed) == [(mission.pk, date(2026, 7, 3), ())]
     mission.refresh_from_db()
     assert mission.next_run_at == utc(2026, 7, 4, 4)
+
+
+@pytest.mark.django_db
+def test_slot_that_a_zone_s_new_rules_put_off_is_not_the_day_before_s() -> None:
+    """Made an hour too early, under the old rules: it is moved, and nothing opened."""
+    mission = live_mission(next_run_at=utc(2026, 7, 4, 3))
+
+    claimed = schedule.claim_due(PARIS, utc(2026, 7, 4, 3, 5))
+
+    assert claimed == []
+    mission.refresh_from_db()
+    assert mission.next_run_at == utc(2026, 7, 4, 4)
+
+
+@pytest.mark.django_db
+def test_claim_of_those_due_by_some_time_leaves_the_others() -> None:
+    early = live_mission(1, next_run_at=utc(2026, 7, 4, 3))
+    live_mission(2)
+
+    claimed = schedule.claim_due(PARIS, NOW, due_by=utc(2026, 7, 4, 3, 30))
+
+    assert [key for key, *_ in taken(claimed)] == [early.pk]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fields", [{"health_consent_at": None}, {"is_active": False}])
+def test_claim_of_somebody_who_may_not_be_coached_is_not_wanted(fields: dict[str, Any]) -> None:
+    mission = live_mission()
+    User.objects.update(**fields)
+
+    assert [morning.is_wanted for morning in schedule.claim_due(PARIS, NOW)] == [False]
+    mission.refresh_from_db()
+    assert mission.next_run_at == utc(2026, 7, 5, 4)
 
 
 @pytest.mark.django_db
@@ -248,23 +293,33 @@ def test_claim_takes_a_batch_the_longest_due_first(monkeypatch: pytest.MonkeyPat
         for number in range(3)
     ]
 
-    claims = [[mission for mission, _ in schedule.claim_due(PARIS, NOW)] for _ in range(3)]
+    claims = [[key for key, *_ in taken(schedule.claim_due(PARIS, NOW))] for _ in range(3)]
 
-    assert claims == [[missions[2], missions[1]], [missions[0]], []]
+    assert claims == [[missions[2].pk, missions[1].pk], [missions[0].pk], []]
 
 
 @pytest.mark.django_db
-def test_claim_asks_for_owners_together() -> None:
+def test_claim_of_many_whose_clocks_are_alike_costs_two_queries() -> None:
     for number in range(5):
         live_mission(number)
 
     with CaptureQueriesContext(connection) as asked:
-        claimed = schedule.claim_due(PARIS, NOW)
-        emails = [mission.owner.email for mission, _ in claimed]
+        assert len(schedule.claim_due(PARIS, NOW)) == 5
 
-    assert len(emails) == 5
-    assert len([query for query in asked if query["sql"].startswith("SELECT")]) == 1
-    assert len([query for query in asked if query["sql"].startswith("UPDATE")]) == 5
+    begun = [query["sql"].split()[0] for query in asked]
+    assert [word for word in begun if word in ("SELECT", "UPDATE")] == ["SELECT", "UPDATE"]
+
+
+@pytest.mark.django_db
+def test_zones_that_are_late_are_told_by_their_earliest_mission() -> None:
+    live_mission(1, next_run_at=utc(2026, 7, 4, 3))
+    live_mission(2, next_run_at=utc(2026, 7, 5, 4))
+    live_mission(3, timezone="Asia/Tokyo", next_run_at=utc(2026, 7, 4, 3, 1))
+    live_mission(4, timezone="Asia/Tokyo", next_run_at=None)
+
+    due_by = [utc(2026, 7, 4, 2, 59), utc(2026, 7, 4, 3), utc(2026, 7, 4, 3, 1)]
+
+    assert [schedule.zones_due(one) for one in due_by] == [[], [PARIS], ["Asia/Tokyo", PARIS]]
 
 
 # --- wake-ups ----------------------------------------------------------------------------------
@@ -381,6 +436,54 @@ def test_wake_ups_kept_at_once_are_one_row() -> None:
     assert wake_ups() == [(f"mornings in {PARIS}", True)]
 
 
+@pytest.mark.django_db
+def test_wake_ups_are_kept_true_when_missions_vanish_without_a_word() -> None:
+    gone, staying = live_mission(1), live_mission(2, timezone="Asia/Tokyo")
+    for zone in (PARIS, "Asia/Tokyo"):
+        schedule.keep_wake_up(zone)
+    live_mission(3, timezone="America/Havana")
+    PeriodicTask.objects.filter(name="mornings in Asia/Tokyo").update(enabled=False)
+    gone.owner.delete()
+
+    schedule.keep_wake_ups(NOW)
+
+    assert wake_ups() == [
+        ("mornings in America/Havana", True),
+        ("mornings in Asia/Tokyo", True),
+        ("mornings in Europe/Paris", False),
+    ]
+    assert Mission.objects.get(pk=staying.pk).next_run_at == staying.next_run_at
+
+
+@pytest.mark.django_db
+def test_wake_ups_that_are_true_cost_three_queries_and_no_edit(
+    django_assert_num_queries: Any,
+) -> None:
+    for number, zone in enumerate((PARIS, "Asia/Tokyo", "America/Havana")):
+        live_mission(number, timezone=zone)
+    schedule.keep_wake_ups(NOW)
+    before = PeriodicTasks.last_change()
+
+    with django_assert_num_queries(3):
+        schedule.keep_wake_ups(NOW)
+
+    assert (len(wake_ups()), PeriodicTasks.last_change()) == (3, before)
+
+
+@pytest.mark.django_db
+def test_live_mission_without_its_next_morning_gets_one() -> None:
+    forgotten = live_mission(1, next_run_at=None)
+    leaving = live_mission(2, next_run_at=None)
+    User.objects.filter(pk=leaving.owner_id).update(is_active=False)
+    live_mission(3, state=State.PREP, next_run_at=None)
+
+    schedule.keep_wake_ups(NOW)
+
+    planned = Mission.objects.filter(next_run_at__isnull=False)
+    assert list(planned.values_list("pk", "next_run_at")) == [(forgotten.pk, utc(2026, 7, 5, 4))]
+    assert wake_ups() == [(f"mornings in {PARIS}", True)]
+
+
 # --- changed mornings --------------------------------------------------------------------------
 
 
@@ -400,22 +503,38 @@ def to_time(send_time: time, mission: Mission) -> None:
     mission.send_time = send_time
 
 
+@pytest.mark.django_db(transaction=True)
+def test_testers_who_swap_their_zones_at_once_do_not_wait_for_each_other() -> None:
+    zones = (PARIS, "Asia/Tokyo")
+    pair = [live_mission(n, timezone=zone) for n, zone in enumerate(zones)]
+
+    @transaction.atomic
+    def there(mission: Mission, to: str) -> None:
+        moved(mission, partial(to_zone, to))
+
+    for towards in (zones[::-1], zones) * 10:
+        at_once(*(partial(there, *one) for one in zip(pair, towards, strict=True)))
+
+    assert sorted(Mission.objects.values_list("timezone", flat=True)) == sorted(zones)
+    assert wake_ups() == [(f"mornings in {zone}", True) for zone in sorted(zones)]
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("next_run_at", "send_time", "slot"),
+    ("came_at", "next_run_at", "send_time", "slot"),
     [
         # Today's brief is out: the new time counts from tomorrow, earlier or later.
-        (utc(2026, 7, 5, 4), time(20), utc(2026, 7, 5, 18)),
-        (utc(2026, 7, 5, 4), time(5), utc(2026, 7, 5, 3)),
+        (time(6), utc(2026, 7, 5, 4), time(20), utc(2026, 7, 5, 18)),
+        (time(6), utc(2026, 7, 5, 4), time(5), utc(2026, 7, 5, 3)),
         # Today's brief is still to come: it comes at its new time, or at once if that is past.
-        (utc(2026, 7, 4, 18), time(21), utc(2026, 7, 4, 19)),
-        (utc(2026, 7, 4, 18), time(5), utc(2026, 7, 4, 3)),
+        (time(20), utc(2026, 7, 4, 18), time(21), utc(2026, 7, 4, 19)),
+        (time(20), utc(2026, 7, 4, 18), time(5), utc(2026, 7, 4, 3)),
     ],
 )
 def test_changed_send_time_keeps_the_date_that_is_still_to_come(
-    next_run_at: datetime, send_time: time, slot: datetime
+    came_at: time, next_run_at: datetime, send_time: time, slot: datetime
 ) -> None:
-    mission = live_mission(next_run_at=next_run_at)
+    mission = live_mission(next_run_at=next_run_at, send_time=came_at)
 
     assert moved(mission, partial(to_time, send_time)).next_run_at == slot
 
@@ -458,5 +577,15 @@ def test_no_morning_comes_to_somebody_who_leaves(tester: User) -> None:
     schedule.stop_for(tester, NOW)
     schedule.stop_for(tester, NOW)
 
-    assert schedule.claim_due("Europe/Paris", NOW) == [(staying, TODAY)]
+    assert taken(schedule.claim_due("Europe/Paris", NOW)) == [(staying.pk, TODAY, ())]
     assert Mission.objects.get(pk=leaving.pk).next_run_at is None
+
+
+@pytest.mark.django_db
+def test_date_asked_for_early_is_passed_over_and_those_before_it_are_told() -> None:
+    mission = live_mission(next_run_at=utc(2026, 7, 2, 4))
+
+    assert schedule.pass_over(mission, TODAY) == (date(2026, 7, 2), date(2026, 7, 3))
+    assert schedule.pass_over(mission, TODAY) == ()
+    mission.refresh_from_db()
+    assert mission.next_run_at == utc(2026, 7, 5, 4)
