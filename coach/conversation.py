@@ -15,7 +15,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from accounts import privacy
-from coach import budget, calls, rule_tallies, rules
+from coach import budget, calls, pace, rule_tallies, rules, stopping
 from coach.claims import Claim
 from coach.models import Asked, Incident, MissionRun, ModelCall
 from coach.prompts import Prompt
@@ -43,11 +43,28 @@ class NotAllowed(Exception):
 
 
 class NoReply(Exception):
-    """Both attempts failed, or the model could not be asked; `kind` is the Incident kind."""
+    """Both attempts failed, or the model gave no answer; `kind` is the Incident kind.
 
-    def __init__(self, kind: str, detail: str) -> None:
+    wait_s, is_passing: as of llm.Unanswered.
+    """
+
+    def __init__(
+        self, kind: str, detail: str, wait_s: float | None = None, *, is_passing: bool = False
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.wait_s = wait_s
+        self.is_passing = is_passing
+
+
+class NotAsked(NoReply):
+    """All who may ask at once do, or the minute's share is used up: nothing was asked."""
+
+    wait_s: float
+
+    def __init__(self, reason: pace.NotYet) -> None:
+        words = "The model is asked by as many others as it takes."
+        super().__init__(Incident.Kind.RATE_LIMITED, words, reason.wait_s, is_passing=True)
 
 
 class Unusable(Exception):
@@ -95,7 +112,7 @@ def for_the_day(situation: Situation, prompt: Prompt, asked: int = 1) -> Questio
 def ask(claim: Claim[Any], question: Question[Usable]) -> Usable:
     """A reply in which nothing is wrong, for a claimed row.
 
-    Raises NoReply, NotAllowed, or Lost when it came too late.
+    Raises NoReply, NotAllowed, Stopping, or Lost when it came too late.
     """
     messages = question.prompt.messages()
     failures: list[str] = []
@@ -129,8 +146,9 @@ def _put(
 ) -> ModelCall:
     """Put the question to the model, if that may be; `failures` are those of the attempts before.
 
-    Raises NoReply, NotAllowed, or Lost.
+    Raises NoReply, NotAllowed, Stopping, or Lost.
     """
+    stopping.checkpoint()
     claim.renew(timezone.now())
     owner = claim.row.owner
     if not privacy.may_be_read(owner.pk):
@@ -139,19 +157,26 @@ def _put(
         budget.require(owner, timezone.now())
     except budget.UsedUp as refusal:
         raise NoReply(Incident.Kind.BUDGET, "\n".join([*failures, str(refusal)])) from refusal
-    call = calls.put(
-        claim,
-        messages,
-        question.reply,
-        model=question.model,
-        prompt_version=question.prompt.version,
-        attempt=attempt,
-        temperature=temperature,
-    )
-    if call.outcome == ModelCall.Outcome.UNANSWERED:
-        _log(call)
-        raise NoReply(call.problem_kind, "\n".join([*failures, _failure(call, call.problem)]))
-    return call
+    try:
+        return calls.put(
+            claim,
+            messages,
+            question.reply,
+            model=question.model,
+            prompt_version=question.prompt.version,
+            attempt=attempt,
+            temperature=temperature,
+        )
+    except pace.NotYet as reason:
+        raise NotAsked(reason) from reason
+    except calls.NoAnswer as none:
+        _log(none.call)
+        raise NoReply(
+            none.call.problem_kind,
+            "\n".join([*failures, _failure(none.call, none.call.problem)]),
+            none.wait_s,
+            is_passing=none.is_passing,
+        ) from none
 
 
 def _failure(call: ModelCall, problem: str) -> str:

@@ -6,11 +6,13 @@ that refuses the schema is asked for plain JSON, with the schema among the words
 
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any, cast
 
 import httpx2
@@ -20,12 +22,16 @@ from django.utils.crypto import salted_hmac
 from openai.types.chat import ChatCompletionMessageParam
 
 from coach import abilities, replies
+from coach.pace import Limits
 
 logger = logging.getLogger(__name__)
 
-# The library repeats lost connections, 429 and 5xx once, and waits as long as the server asks.
+# The library repeats lost connections, 429 and 5xx once. Who is asked to wait for longer than this
+# waits outside of a worker; see coach/retries.py.
 TRANSPORT_RETRIES = 1
-LONGEST_WAIT_S = 60
+LONGEST_WAIT_S = 5
+# Who is told more than that looks again all the same.
+MOST_WAIT_S = 86_400.0
 CONNECT_TIMEOUT_S = 10.0
 LIST_TIMEOUT_S = 20.0
 QUOTA_CODES = {
@@ -37,21 +43,34 @@ QUOTA_CODES = {
 }
 CODE = re.compile(r"[a-z_]{1,40}")
 NO_COMPLETION = "The model sent an answer that is no completion."
+# Refused before it was looked at; of the other refusals asking again is answered the same.
+PASSING = {408, 409, 425, 429}
 # What a column for it holds.
 MOST_TOKENS = 2**31 - 1
+MOST_DIGITS = 12
 # What reading JSON of any shape as one of ours can raise.
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 PLAIN_JSON = {"type": "json_object"}
 # Of this process: (server, model) that refused a schema and took the question without.
 _without_schema: set[tuple[str, str]] = set()
+# Of a hundred threads that ask for the first time at once, one builds the client for all.
+_building = Lock()
 
 
 class Unanswered(Exception):
-    """The model gave no answer at all; `kind` is the Incident kind."""
+    """The model gave no answer at all; `kind` is the Incident kind.
 
-    def __init__(self, kind: str, detail: str) -> None:
+    wait_s: so many seconds the server asks to be left alone; None where it does not say.
+    is_passing: the same question may be answered later.
+    """
+
+    def __init__(
+        self, kind: str, detail: str, wait_s: float | None = None, *, is_passing: bool = False
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.wait_s = wait_s
+        self.is_passing = is_passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,15 @@ class Answer:
     tokens_out: int | None
     latency_ms: int
     tokens_written: int | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as it came."""
+
+    content: bytes
+    headers: Mapping[str, str]
 
 
 def complete(
@@ -93,10 +121,11 @@ def complete(
     }
     started = time.monotonic()
     try:
-        body = _completion(messages, reply, can, options)
+        told = _completion(messages, reply, can, options)
     except openai.APIError as error:
         raise _named(error) from error
-    return _answer(body, latency_ms=round((time.monotonic() - started) * 1000))
+    latency_ms = round((time.monotonic() - started) * 1000)
+    return _answer(told.content, latency_ms=latency_ms, limits=_limits(told.headers))
 
 
 def _completion(
@@ -104,7 +133,7 @@ def _completion(
     reply: type[replies.Reply],
     can: abilities.Abilities,
     options: dict[str, Any],
-) -> bytes:
+) -> Told:
     """The server's answer to one question; for a server without schemas, asked once more."""
     model = str(options["model"])
     where = (settings.OPENAI_BASE_URL, model)
@@ -121,13 +150,13 @@ def _completion(
     return plain
 
 
-def _create(messages: list[dict[str, str]], options: dict[str, Any]) -> bytes:
+def _create(messages: list[dict[str, str]], options: dict[str, Any]) -> Told:
     """As it was sent: the library would make an object of whatever it is."""
     client = _client(settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY, settings.COACH_TIMEOUT_S)
     answer = client.chat.completions.with_raw_response.create(
         messages=cast("list[ChatCompletionMessageParam]", messages), **options
     )
-    return answer.content
+    return Told(answer.content, answer.headers)
 
 
 def with_schema(messages: list[dict[str, str]], reply: type[replies.Reply]) -> list[dict[str, str]]:
@@ -168,8 +197,13 @@ def _schema(reply: type[replies.Reply]) -> dict[str, Any]:
     return schema
 
 
-@cache
 def _client(base_url: str, api_key: str, timeout_s: float) -> openai.OpenAI:
+    with _building:
+        return _built(base_url, api_key, timeout_s)
+
+
+@cache
+def _built(base_url: str, api_key: str, timeout_s: float) -> openai.OpenAI:
     return openai.OpenAI(
         base_url=base_url,
         # The library insists on a key; a server of one's own may need none.
@@ -202,9 +236,23 @@ def _is_quota(response: httpx2.Response) -> bool:
 def _wait_s(headers: Mapping[str, str]) -> float:
     """0 where the server does not ask for a number of seconds; of a date the library knows."""
     try:
-        return float(headers.get("retry-after", ""))
+        wait_s = float(headers.get("retry-after", ""))
     except ValueError:
         return 0.0
+    return min(max(wait_s, 0.0), MOST_WAIT_S) if math.isfinite(wait_s) else 0.0
+
+
+def _limits(headers: Mapping[str, str]) -> Limits:
+    """What the server grants in a minute, where it says so."""
+    return Limits(
+        requests=_limit(headers.get("x-ratelimit-limit-requests", "")),
+        tokens=_limit(headers.get("x-ratelimit-limit-tokens", "")),
+    )
+
+
+def _limit(told: str) -> int | None:
+    limit = int(told) if told.isascii() and told.isdecimal() and len(told) <= MOST_DIGITS else 0
+    return min(limit, MOST_TOKENS) or None
 
 
 def _hashed(user_key: str) -> str:
@@ -212,7 +260,7 @@ def _hashed(user_key: str) -> str:
     return salted_hmac("coach.llm", user_key, algorithm="sha256").hexdigest()
 
 
-def _answer(body: bytes, *, latency_ms: int) -> Answer:
+def _answer(body: bytes, *, latency_ms: int, limits: Limits) -> Answer:
     """What the body tells; a proxy's error page arrives here with status 200, too."""
     try:
         told = json.loads(body)
@@ -232,6 +280,7 @@ def _answer(body: bytes, *, latency_ms: int) -> Answer:
         tokens_out=_count(usage, "completion_tokens"),
         tokens_written=_count(usage, "prompt_tokens_details", "cache_write_tokens"),
         latency_ms=latency_ms,
+        limits=limits,
     )
 
 
@@ -248,10 +297,15 @@ def _named(error: openai.APIError) -> Unanswered:
     if isinstance(error, openai.APITimeoutError):
         return Unanswered("timeout", "The model did not answer in time.")
     if not isinstance(error, openai.APIStatusError):
-        return Unanswered("model_error", f"The model: {type(error).__name__}.")
+        words = f"The model: {type(error).__name__}."
+        return Unanswered("model_error", words, is_passing=True)
+    wait_s = _wait_s(error.response.headers) or None
     if error.status_code == 429:
         if not QUOTA_CODES.isdisjoint({error.code, error.type}):
             return Unanswered("quota", "The model's quota is used up.")
-        return Unanswered("rate_limited", "The model is rate limited (429).")
+        words = "The model is rate limited (429)."
+        return Unanswered("rate_limited", words, wait_s, is_passing=True)
     code = error.code if CODE.fullmatch(str(error.code)) else "no code"
-    return Unanswered("model_error", f"The model answered {error.status_code} ({code}).")
+    words = f"The model answered {error.status_code} ({code})."
+    is_passing = error.status_code in PASSING or error.status_code >= 500
+    return Unanswered("model_error", words, wait_s, is_passing=is_passing)

@@ -5,8 +5,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin import Record
+from accounts.listing import Long
 from accounts.privacy import NotAllowed
-from connections import refresh
+from connections import refresh, tallies
 from connections.models import (
     AppleHealthUpload,
     Connection,
@@ -16,6 +17,7 @@ from connections.models import (
     RateBudget,
     RideFile,
     SyncAttempt,
+    Turn,
 )
 
 
@@ -51,16 +53,20 @@ class ConnectionAdmin(Record):
         return request.user.has_perm("connections.change_connection")
 
 
-class FailureReasons(admin.AllValuesFieldListFilter):
-    """Without a link for the attempts that have none: its words would be empty."""
+class FailureReasons(admin.SimpleListFilter):
+    """All there can be: to ask every attempt for its own would take minutes."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.lookup_choices = self.lookup_choices.exclude(reason="")
+    title, parameter_name = "reason", "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(reason, reason) for reason in (*tallies.REASONS, SyncAttempt.INCOMPLETE)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
 @admin.register(SyncAttempt)
-class SyncAttemptAdmin(Record):
+class SyncAttemptAdmin(Record, Long):
     list_display = [
         "started_at",
         "tester",
@@ -75,13 +81,13 @@ class SyncAttemptAdmin(Record):
     ]
     list_select_related = ["connection__user"]
     search_fields = ["connection__user__email"]
-    list_filter = ["is_success", "connection__provider", ("reason", FailureReasons)]
+    list_filter = ["is_success", "connection__provider", FailureReasons]
 
-    @admin.display(ordering="connection__user__email")
+    @admin.display
     def tester(self, attempt: SyncAttempt) -> str:
         return attempt.connection.user.email
 
-    @admin.display(ordering="connection__provider")
+    @admin.display
     def source(self, attempt: SyncAttempt) -> str:
         return attempt.connection.get_provider_display()
 
@@ -109,6 +115,14 @@ class RateBudgetAdmin(Record):
     search_fields = ["source"]
 
 
+@admin.register(Turn)
+class TurnAdmin(Record):
+    list_display = ["of", "number", "held_until", "holder"]
+    list_select_related = []
+    list_filter = ["of"]
+    search_fields = ["of"]
+
+
 @admin.register(PushSubscription)
 class PushSubscriptionAdmin(Record):
     list_display = ["source", "external_id", "created_at"]
@@ -117,17 +131,19 @@ class PushSubscriptionAdmin(Record):
 
 
 @admin.register(ProviderEvent)
-class ProviderEventAdmin(Record):
+class ProviderEventAdmin(Record, Long):
     list_display = [
         "received_at",
         "connection",
         "aspect",
         "object_id",
         "happened_at",
+        "attempts",
         "handled_at",
+        "given_up_at",
     ]
     list_select_related = ["connection"]
-    list_filter = ["aspect", "connection__provider"]
+    list_filter = ["connection__provider", ("given_up_at", admin.EmptyFieldListFilter)]
     search_fields = ["object_id", "connection__user__email"]
 
 

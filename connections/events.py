@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from celery import current_app
 from django.db import IntegrityError, transaction
+from django.db.models import F, Min
 
-from accounts import privacy, purging
-from connections import consent, registry, sync
+from accounts import backoff, operators, privacy, purging
+from connections import consent, registry, sources, sync
 from connections.models import Connection, ProviderEvent, ProviderEventQuerySet, Ride
 from connections.providers.base import Visit
 from connections.providers.http import (
@@ -29,16 +30,17 @@ logger = logging.getLogger(__name__)
 HANDLE = "connections.handle_events"
 # Longer than a batch takes; a worker that was killed keeps others away for so long.
 LEASE = timedelta(minutes=10)
-AGAIN_AFTER = timedelta(minutes=10)
 # A message that has not reached a worker by now is taken for lost.
 PATIENCE = timedelta(minutes=1)
-# What could not be looked into for a day has long been found by an hourly reading.
+# What could not be looked into for a day has been found by an hourly reading, if any worked.
 GIVEN_UP_AFTER = timedelta(days=1)
 KEPT_FOR = timedelta(days=7)
 # So many rides of one tester at a time are cheaper read as a list than one by one.
 MANY = 10
 # Whoever sends events by the hundred does not have everything read each time.
 WHOLE_AT_MOST_EVERY = timedelta(minutes=30)
+# Of one sweep; the others are left to the next.
+MOST_AT_ONCE = 500
 
 
 def webhooks_of(source: str) -> Webhooks | None:
@@ -83,18 +85,41 @@ def publish(connection_id: int) -> None:
 
 def publish_again(now: datetime) -> int:
     """For the sweep: whatever waits and nobody is at; how many connections that concerns."""
-    unhandled = ProviderEvent.objects.unhandled()
-    unhandled.filter(received_at__lt=now - GIVEN_UP_AFTER).update(handled_at=now)
-    due = (
-        ProviderEvent.objects.claimable(now)
-        .filter(received_at__lt=now - PATIENCE)
-        .order_by("connection_id")
-        .values_list("connection_id", flat=True)
-        .distinct()
-    )
+    _give_up(now)
+    waiting = ProviderEvent.objects.claimable(now).filter(received_at__lt=now - PATIENCE)
+    oldest = waiting.order_by().values("connection_id").annotate(first=Min("received_at"))
+    due = [row["connection_id"] for row in oldest.order_by("first")[:MOST_AT_ONCE]]
     for connection_id in due:
         publish(connection_id)
     return len(due)
+
+
+@transaction.atomic
+def _give_up(now: datetime) -> None:
+    """What has waited for a day is done with, and the operators hear of it once a day.
+
+    Not what nobody was ever at, because no worker was there: that is tried once all the same.
+    """
+    unhandled = ProviderEvent.objects.unhandled()
+    was_tried = unhandled.filter(lease_until__isnull=False)
+    old = was_tried.filter(received_at__lt=now - GIVEN_UP_AFTER).order_by("received_at")
+    given_up = dict(old.values_list("pk", "connection__provider")[:MOST_AT_ONCE])
+    if not unhandled.filter(pk__in=given_up).update(
+        handled_at=now, given_up_at=now, lease_until=None
+    ):
+        return
+    for source in sorted(set(given_up.values())):
+        label = sources.label_of(source)
+        operators.tell(
+            subject=f"what {label} told could not be looked into",
+            text=(
+                f"{label} told of changes that could not be looked into for a day, and they are "
+                "not tried any more. The ordinary readings find what is new once they work again; "
+                "what was deleted there is found by the next reading of everything. The admin has "
+                "them under “Provider events”, by “given up at”.\n"
+            ),
+            dedupe_key=f"alert:events:{source}:{now:%Y-%m-%d}",
+        )
 
 
 def handle(connection_id: int, now: datetime) -> int:
@@ -163,14 +188,14 @@ def _look_into(connection: Connection, events: Sequence[ProviderEvent], now: dat
     try:
         _follow(connection, events, now)
     except ProviderBusy as busy:
-        _postpone(events, busy.retry_at or now + AGAIN_AFTER)
+        _postpone(connection, events, now, until=busy.retry_at)
     except privacy.NotAllowed:
         _done(events, now)
     except ReconnectNeeded:
         _done(events, now)
         sync.request(connection)
     except ProviderError:
-        _postpone(events, now + AGAIN_AFTER)
+        _postpone(connection, events, now)
     else:
         _done(events, now)
 
@@ -243,8 +268,19 @@ def _done(events: Sequence[ProviderEvent], now: datetime) -> None:
     _open(events).update(handled_at=now, lease_until=None)
 
 
-def _postpone(events: Sequence[ProviderEvent], until: datetime) -> None:
-    _open(events).update(lease_until=until)
+def _postpone(
+    connection: Connection,
+    events: Sequence[ProviderEvent],
+    now: datetime,
+    until: datetime | None = None,
+) -> None:
+    """`until`: as the provider wants it; else later each time, as often as it failed before."""
+    if until is not None and until > now:
+        _open(events).update(lease_until=until)
+        return
+    attempts = 1 + max(event.attempts for event in events)
+    wait = backoff.wait(attempts, f"{connection.provider}:{connection.pk}")
+    _open(events).update(lease_until=now + wait, attempts=F("attempts") + 1)
 
 
 def _open(events: Sequence[ProviderEvent]) -> ProviderEventQuerySet:

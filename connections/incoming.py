@@ -24,7 +24,8 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from storages.backends.s3 import S3Storage
+
+from accounts import artifacts
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Folder(FileSystemStorage):
         return str(Path(self.base_location).absolute())
 
 
-class Bucket(S3Storage):  # type: ignore[misc]
+class Bucket(artifacts.ImpatientS3Storage):
     """A part of a file is in memory at a time: boto3's threads would hold ten."""
 
     def get_default_settings(self) -> dict[str, Any]:

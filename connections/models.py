@@ -120,6 +120,22 @@ class Connection(models.Model):
         return self.expires_at is not None and self.expires_at <= now + timedelta(minutes=5)
 
 
+class Turn(models.Model):
+    """One of the places at something outside that takes so many of us at once; see turns.py."""
+
+    of = models.CharField(max_length=40)
+    number = models.PositiveSmallIntegerField()
+    held_until = models.DateTimeField(null=True, blank=True)
+    holder = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        ordering = ["of", "number"]
+        constraints = [models.UniqueConstraint(fields=["of", "number"], name="one_turn_a_number")]
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.number}"
+
+
 class SyncAttempt(models.Model):
     """One attempt to read a provider, and what came of it, in words without any value."""
 
@@ -350,6 +366,10 @@ class ProviderEvent(models.Model):
     lease_until = models.DateTimeField(
         null=True, blank=True, help_text="Until then a worker is at it, or it waits its turn."
     )
+    attempts = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How often it could not be looked into."
+    )
+    given_up_at = models.DateTimeField(null=True, blank=True)
 
     objects = ProviderEventQuerySet.as_manager()
 

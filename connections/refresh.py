@@ -63,21 +63,29 @@ def read_now(connection: Connection) -> None:
     sync.request(connection, is_urgent=True)
 
 
-def bring_up_to_date(connection: Connection, now: datetime) -> None:
-    """For a run: read it, unless that was done a moment ago or is being done right now."""
+def bring_up_to_date(connection: Connection, now: datetime) -> datetime | None:
+    """For a run: read it, unless that was done a moment ago or is being done right now.
+
+    Until when another worker may still be reading it, where waiting for that one was in vain.
+    """
     if connection.is_fresh(now, timedelta(seconds=settings.REFRESH_FRESH_FOR_S)):
-        return
+        return None
     try:
         sync.sync(connection, now, is_urgent=True)
     except sync.BeingRead:
-        _wait_for(connection)
+        return _wait_for(connection)
+    return None
 
 
-def _wait_for(connection: Connection) -> None:
+def _wait_for(connection: Connection) -> datetime | None:
+    """None once it is free; else until when it is held at most."""
     deadline = time.monotonic() + PATIENCE_S
-    row = Connection.objects.filter(pk=connection.pk)
-    while time.monotonic() < deadline and row.filter(reading_until__gt=timezone.now()).exists():
+    row = Connection.objects.filter(pk=connection.pk).values_list("reading_until", flat=True)
+    while held_until := row.filter(reading_until__gt=timezone.now()).first():
+        if time.monotonic() >= deadline:
+            return held_until
         time.sleep(LOOKED_AT_EVERY_S)
+    return None
 
 
 def _give_slots(now: datetime) -> None:

@@ -77,5 +77,10 @@ def rate_limit_of(name: str) -> tuple[int, int]:
     return limit
 
 
+def at_once_at(name: str) -> int:
+    """How many of us may read a source at once; 0 for as many as there are."""
+    return int(settings.SOURCES[name].get("AT_ONCE") or 0)
+
+
 def is_days(value: Any) -> bool:
     return type(value) is int and 0 < value <= MOST_DAYS

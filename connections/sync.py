@@ -11,11 +11,12 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import privacy
-from connections import attempts, registry, retention, slots
+from connections import attempts, registry, retention, slots, sources, turns
 from connections.models import Connection, Ride, SyncAttempt
 from connections.providers.base import Told, Visit
 from connections.providers.http import (
     UNREADABLE,
+    ProviderBusy,
     ProviderError,
     ProviderUnavailable,
     ReconnectNeeded,
@@ -26,6 +27,10 @@ from connections.rows import keep_nights, keep_rides, keep_samples
 SYNC = "connections.sync"
 # Longer than a whole history takes; a worker that was killed keeps others away so long.
 READING_LEASE = timedelta(minutes=5)
+# As many read a source at once as it takes: whoever waits for it waits so long for a turn, and all
+# others come back later.
+URGENT_PATIENCE_S = 10.0
+NO_TURN_FOR = timedelta(minutes=1)
 Answer = TypeVar("Answer")
 
 
@@ -109,23 +114,37 @@ def with_access(
 ) -> Answer:
     """A token can be refused before its time: with a new one it is tried once more.
 
-    Raises what `ask` raises, and ProviderError when there is no access to be had.
+    Raises what `ask` raises, ProviderBusy when as many others read there as it takes, and
+    ProviderError when there is no access to be had.
     """
-    visit = Visit(
-        user=connection.user,
-        access_token=fresh_token(connection, now),
-        scopes=connection.granted_scopes,
-        since=since,
-        now=now,
-        is_urgent=is_urgent,
-    )
+    with _turn(connection.provider, now, is_urgent):
+        visit = Visit(
+            user=connection.user,
+            access_token=fresh_token(connection, now),
+            scopes=connection.granted_scopes,
+            since=since,
+            now=now,
+            is_urgent=is_urgent,
+        )
+        try:
+            return ask(visit)
+        except TokenRefused:
+            if not connection.refresh_token:
+                raise
+        refused = visit.access_token
+        return ask(replace(visit, access_token=fresh_token(connection, now, refused=refused)))
+
+
+@contextmanager
+def _turn(source: str, now: datetime, is_urgent: bool) -> Iterator[None]:
+    """One of the places at a source; somebody who waits for it has some patience."""
+    most, patience_s = sources.at_once_at(source), URGENT_PATIENCE_S if is_urgent else 0.0
     try:
-        return ask(visit)
-    except TokenRefused:
-        if not connection.refresh_token:
-            raise
-    refused = visit.access_token
-    return ask(replace(visit, access_token=fresh_token(connection, now, refused=refused)))
+        with turns.taken(source, most=most, lease=READING_LEASE, now=now, patience_s=patience_s):
+            yield
+    except turns.NoTurn as error:
+        words = f"{sources.label_of(source)} is being asked by many others just now."
+        raise ProviderBusy(words, now + NO_TURN_FOR) from error
 
 
 def keep_one(connection: Connection, external_id: str, ride: Ride | None) -> None:

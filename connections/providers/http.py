@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import httpx2
 from django.conf import settings
 
+from accounts import database
+
 
 class ProviderError(Exception):
     """A provider could not be read; the message is for the tester, the reason for counting."""
@@ -69,7 +71,11 @@ def send(
     basic_auth: tuple[str, str] | None = None,
     timeout_s: float | None = None,
 ) -> httpx2.Response:
-    """The provider's answer, whatever its status; raises ProviderUnavailable when none came."""
+    """The provider's answer, whatever its status; raises ProviderUnavailable when none came.
+
+    No connection to the database is held meanwhile, but within a transaction.
+    """
+    database.give_back()
     headers = {"Accept": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"

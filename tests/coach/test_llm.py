@@ -13,7 +13,9 @@ from django.conf import LazySettings
 
 from coach import llm
 from coach.llm import Answer, Unanswered
+from coach.pace import Limits
 from coach.replies import Decision
+from tests.threads import at_once
 
 MESSAGES = [
     {"role": "system", "content": "You are the coach. Answer in JSON."},
@@ -301,6 +303,62 @@ def test_fault_that_passes_is_no_failure(server: Server) -> None:
         server.will(status, error(), retry_after_ms="1")
         server.will(200, completion())
         assert ask().text == "{}"
+
+
+def test_fault_that_may_pass_is_told_from_one_that_stays(server: Server) -> None:
+    for status in (*STATUSES, *REPEATED):
+        for _ in range(1 if status in STATUSES else 2):
+            server.will(status, error(), retry_after_ms="1")
+
+    told = {}
+    for status in (*STATUSES, *REPEATED):
+        with pytest.raises(Unanswered) as failed:
+            ask()
+        told[status] = failed.value.is_passing
+
+    assert told == {**dict.fromkeys(STATUSES, False), **dict.fromkeys(REPEATED, True)}
+
+
+WAITS = {"61": 61.0, "7.5": 7.5, "1e99": 86_400.0, "0": None, "-5": None, "nan": None, "": None}
+
+
+@pytest.mark.parametrize("said", WAITS)
+def test_wait_that_a_server_asks_for_is_told(server: Server, said: str) -> None:
+    for _ in range(2):
+        server.will(429, error(), retry_after=said, x_should_retry="false")
+
+    with pytest.raises(Unanswered) as failed:
+        ask()
+
+    assert failed.value.wait_s == WAITS[said]
+
+
+LIMITS = {
+    "500": 500,
+    "99999999999": 2**31 - 1,
+    "9" * 40: None,
+    "0": None,
+    "-1": None,
+    "many": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize("said", LIMITS)
+def test_limits_of_a_minute_are_told_where_they_are_numbers(server: Server, said: str) -> None:
+    limits = {"x_ratelimit_limit_requests": said, "x_ratelimit_limit_tokens": "200000"}
+    server.will(200, completion(), **limits)
+
+    assert ask().limits == Limits(LIMITS[said], 200_000)
+
+
+def test_hundred_who_ask_for_the_first_time_at_once_share_one_client() -> None:
+    llm._built.cache_clear()
+
+    def client() -> int:
+        return id(llm._client("http://127.0.0.1:1/v1", "sk", 1.0))
+
+    assert len(set(at_once(*[client] * 100))) == 1
 
 
 def test_code_that_is_no_code_is_not_told(server: Server) -> None:

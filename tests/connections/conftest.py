@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from connections.models import Connection
 from connections.readings import HISTORY
+from sandbox.person.nights import night_of
 from sandbox.strava.oauth import ATHLETE_COOKIE
 
 ATHLETE = 42_071_660
@@ -189,6 +190,11 @@ def reload(connection: Connection) -> Connection:
 
 
 def nights_to_read(user: User) -> int:
-    """The local dates of half a year up to now; a change to summer time can make it one fewer."""
+    """The nights of half a year that the stand-in has told of by now.
+
+    A change to summer time can make it one fewer, and so does the night that is not over yet.
+    """
     now = timezone.now()
-    return (user.local_date(now) - user.local_date(now - HISTORY)).days + 1
+    days = (user.local_date(now) - user.local_date(now - HISTORY)).days + 1
+    is_asleep = night_of(user.local_date(now)).wake_at > now
+    return days - is_asleep

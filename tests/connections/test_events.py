@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from social_django.models import UserSocialAuth
 
+from accounts import backoff
 from accounts.models import AuditEvent, Ftp, User
 from connections import budget, consent, events, sync, tasks, webhooks
 from connections.models import Connection, ProviderEvent, PushSubscription, RateBudget, Ride
@@ -23,6 +24,7 @@ from connections.providers.strava import push
 from connections.providers.strava.answers import LOST
 from connections.providers.webhooks import ENDED, Event
 from connections.sources import Source
+from notifications.models import Notification
 from tests import factories
 from tests.conftest import StandIns
 from tests.connections.athletes import at_strava, connected, newest_rides
@@ -75,6 +77,15 @@ def happened(
 def open_until() -> list[datetime | None]:
     """Of those that are not done with, until when they wait."""
     return [event.lease_until for event in ProviderEvent.objects.unhandled().order_by("pk")]
+
+
+def first_wait(connection: Connection) -> timedelta:
+    return backoff.wait(1, f"strava:{connection.pk}")
+
+
+def alerts() -> list[tuple[str, str]]:
+    rows = Notification.objects.filter(kind="alert").order_by("pk")
+    return [(row.dedupe_key, row.subject) for row in rows]
 
 
 GONE = Reply(b'{"message": "Record Not Found", "errors": []}', status=404)
@@ -227,7 +238,7 @@ def test_events_wait_while_their_connection_is_being_read(
         events.handle(connection.pk, NOW)
 
     assert strava.asked == []
-    assert open_until() == [NOW + events.AGAIN_AFTER]
+    assert open_until() == [NOW + first_wait(connection)]
 
 
 def test_ride_from_before_our_history_stays_as_it_is(
@@ -262,7 +273,30 @@ def test_used_up_budget_keeps_what_was_had_and_the_rest_waits_its_turn(
     assert events.claim(connection.pk, NOW) == []
 
 
-def test_strava_that_is_down_is_asked_again_later_and_given_up_after_a_day(
+def test_strava_that_is_down_is_asked_again_later_and_later(
+    connection: Connection, strava: Provider
+) -> None:
+    happened(connection)
+    now, waits = NOW, []
+    for _ in range(8):
+        strava.answers(Reply(status=500))
+        events.handle(connection.pk, now)
+        [until] = open_until()
+        assert until is not None
+        waits.append((until - now) / timedelta(minutes=1))
+        now = until
+    strava.answers(body())
+
+    events.handle(connection.pk, now)
+
+    least = [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [n for n, wait in zip(least, waits, strict=True) if not n <= wait <= 1.25 * n] == []
+    event = ProviderEvent.objects.get()
+    assert (event.attempts, event.handled_at, event.given_up_at) == (8, now, None)
+    assert (Ride.objects.count(), alerts()) == (1, [])
+
+
+def test_sweep_hands_out_what_waited_its_time(
     connection: Connection,
     strava: Provider,
     published: list[tuple[str, list[Any]]],
@@ -270,17 +304,104 @@ def test_strava_that_is_down_is_asked_again_later_and_given_up_after_a_day(
 ) -> None:
     strava.answers(Reply(status=500))
     happened(connection)
-
     events.handle(connection.pk, NOW)
-    assert open_until() == [NOW + timedelta(minutes=10)]
-    assert events.publish_again(NOW + timedelta(minutes=9)) == 0
+    due = NOW + first_wait(connection)
+
+    assert events.publish_again(due - timedelta(milliseconds=1)) == 0
     with django_capture_on_commit_callbacks(execute=True):
-        assert events.publish_again(NOW + timedelta(minutes=11)) == 1
+        assert events.publish_again(due) == 1
+
     assert published == [("connections.handle_events", [connection.pk])]
 
-    later = NOW + timedelta(hours=25)
-    assert events.publish_again(later) == 0
-    assert ProviderEvent.objects.get().handled_at == later
+
+def test_time_the_provider_names_is_no_attempt_and_one_that_is_past_is_no_time(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened(connection)
+    told = NOW + timedelta(minutes=7)
+    seen = []
+    for retry_at, now in ((told, NOW), (told, told)):
+
+        def busy(*_: object, retry_at: datetime = retry_at) -> None:
+            raise ProviderBusy("Later.", retry_at)
+
+        monkeypatch.setattr(events, "_follow", busy)
+        events.handle(connection.pk, now)
+        seen.append((ProviderEvent.objects.get().attempts, *open_until()))
+
+    assert seen == [(0, told), (1, told + first_wait(connection))]
+
+
+@pytest.mark.parametrize("attempts", [0, 30])
+def test_what_waited_for_a_day_is_given_up_and_told_once_a_day_for_each_source(
+    connection: Connection, attempts: int
+) -> None:
+    day = timedelta(days=1)
+    for number in range(2):
+        happened(connection, str(number), attempts=attempts, lease_until=NOW)
+    happened(connection, "2", received_at=NOW + timedelta(hours=1))
+    late = NOW + day + timedelta(seconds=1)
+
+    seen = [[(event.pk, event.given_up_at) for event in ProviderEvent.objects.order_by("pk")]]
+    for now in (NOW + day, late, late + timedelta(minutes=5)):
+        events.publish_again(now)
+        rows = ProviderEvent.objects.order_by("pk")
+        assert [row.handled_at for row in rows] == [row.given_up_at for row in rows]
+        seen.append([(row.pk, row.given_up_at) for row in rows])
+
+    keys = [pk for pk, _ in seen[0]]
+    assert seen[1] == seen[0]
+    assert seen[2] == seen[3] == [(keys[0], late), (keys[1], late), (keys[2], None)]
+    assert alerts() == [
+        (
+            "alert:events:strava:2026-07-05",
+            "Lanterne Rouge alert: what Strava told could not be looked into",
+        )
+    ]
+
+
+def test_what_nobody_was_at_for_a_day_is_looked_into_once_all_the_same(
+    connection: Connection, strava: Provider
+) -> None:
+    """Or what was deleted at Strava while no worker was there would stay here."""
+    happened(connection, received_at=NOW - timedelta(days=2))
+
+    assert events.publish_again(NOW) == 1
+    strava.answers(Reply(status=500))
+    events.handle(connection.pk, NOW)
+    assert ProviderEvent.objects.get().given_up_at is None
+    assert events.publish_again(NOW) == 0
+
+    assert (ProviderEvent.objects.get().given_up_at, len(alerts())) == (NOW, 1)
+
+
+def test_worker_that_is_at_it_when_it_is_given_up_changes_nothing(connection: Connection) -> None:
+    happened(connection, received_at=NOW - timedelta(days=2))
+    held = events.claim(connection.pk, NOW)
+
+    events.publish_again(NOW)
+    events._done(held, NOW + timedelta(minutes=1))
+    events._postpone(connection, held, NOW)
+
+    event = ProviderEvent.objects.get()
+    assert (event.given_up_at, event.handled_at, event.lease_until) == (NOW, NOW, None)
+
+
+def test_one_sweep_takes_on_no_more_than_it_may_the_oldest_first(
+    connection: Connection, stranger: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST_AT_ONCE", 1)
+    told: list[int] = []
+    monkeypatch.setattr(events, "publish", told.append)
+    other = factories.connection(stranger)
+    for who, minutes in ((connection, 5), (other, 9)):
+        happened(who, received_at=NOW - timedelta(minutes=minutes))
+        happened(who, received_at=NOW - timedelta(days=2), object_id="8", lease_until=NOW)
+
+    assert events.publish_again(NOW) == 1
+
+    assert ProviderEvent.objects.exclude(given_up_at=None).count() == 1
+    assert told == [ProviderEvent.objects.unhandled().earliest("received_at").connection_id]
 
 
 def test_events_that_got_lost_on_their_way_are_handed_out_again_once_for_each_tester(

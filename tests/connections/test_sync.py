@@ -1,6 +1,7 @@
 import json
 import threading
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -15,8 +16,8 @@ from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from connections import consent, sync
-from connections.models import Connection, DailySample, Night, Ride, SyncAttempt
+from connections import consent, sync, turns
+from connections.models import Connection, DailySample, Night, Ride, SyncAttempt, Turn
 from connections.providers.base import Tokens
 from connections.providers.http import ReconnectNeeded
 from connections.sources import Source
@@ -641,3 +642,79 @@ def test_name_of_a_ride_is_kept_without_what_no_database_takes(
     sync.sync(factories.connection(tester), NOW)
 
     assert tester.rides.get().name == "Hill repeats"
+
+
+# --- as many at once as a source takes ---
+
+
+@pytest.fixture
+def _one_at_a_time(settings: LazySettings) -> None:
+    settings.SOURCES = {
+        **settings.SOURCES,
+        "strava": {**settings.SOURCES["strava"], "AT_ONCE": 1},
+    }
+
+
+@pytest.mark.usefixtures("_one_at_a_time")
+def test_reading_that_finds_no_turn_comes_back_later_and_has_not_failed(
+    tester: User, strava_says: Provider
+) -> None:
+    connection = factories.connection(tester)
+
+    with turns.taken(Source.STRAVA, most=1, lease=sync.READING_LEASE, now=NOW):
+        attempt = sync.sync(connection, NOW)
+
+    again = reload(connection)
+    assert (attempt.reason, attempt.error) == (
+        "busy",
+        "Strava is being asked by many others just now.",
+    )
+    assert (again.state, again.last_error, again.reading_until) == (
+        Connection.State.OK,
+        "",
+        None,
+    )
+    assert again.next_read_at is not None
+    assert timedelta(minutes=1) <= again.next_read_at - NOW < timedelta(minutes=11)
+    assert strava_says.asked == []
+    assert sync.sync(again, NOW).is_success
+
+
+@pytest.mark.usefixtures("_one_at_a_time")
+def test_somebody_who_waits_for_a_reading_waits_for_a_turn_as_well(
+    tester: User, strava_says: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = factories.connection(tester)
+    held = turns.taken(Source.STRAVA, most=1, lease=sync.READING_LEASE, now=NOW)
+    held.__enter__()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 4:
+            held.__exit__(None, None, None)
+
+    monkeypatch.setattr(turns, "time", SimpleNamespace(sleep=sleep))
+
+    attempt = sync.sync(connection, NOW, is_urgent=True)
+
+    assert (attempt.is_success, len(slept)) == (True, 4)
+    assert not Turn.objects.filter(held_until__isnull=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_one_at_a_time")
+def test_no_connection_to_the_database_is_held_while_a_source_answers(
+    tester: User, strava_says: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[object] = []
+    request = httpx2.request
+
+    def asked(*args: Any, **options: Any) -> httpx2.Response:
+        held.append(database.connection)
+        return request(*args, **options)
+
+    monkeypatch.setattr(httpx2, "request", asked)
+
+    assert sync.sync(factories.connection(tester), NOW).is_success
+    assert set(held) == {None}
