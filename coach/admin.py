@@ -1,17 +1,24 @@
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from accounts import totals
+from accounts.admin import Record
+from accounts.listing import Long
+from accounts.sessions import signed_in
+from coach import again, files, model_list, reruns
 from coach.models import (
     Incident,
     KnownModel,
     MissionDraft,
     MissionRun,
     ModelCall,
+    ModelPace,
     Reflection,
     RuleTally,
     TokenUse,
@@ -34,13 +41,45 @@ class WrittenByTheCoach(admin.ModelAdmin[Any]):
 
 
 @admin.register(MissionRun)
-class MissionRunAdmin(WrittenByTheCoach):
+class MissionRunAdmin(WrittenByTheCoach, Long):
     list_display = ["mission", "local_date", "outcome", "trigger", "summary", "finished_at"]
     list_select_related = ["mission"]
-    list_filter = ["outcome", "trigger"]
+    list_filter = ["outcome", "trigger", "local_date"]
     search_fields = ["mission__name", "mission__owner__email"]
-    date_hierarchy = "local_date"
+    ordering = ("-local_date", "-pk")
     exclude = ["situation", "decision", "flagged", "superseded", "done"]
+    readonly_fields = [
+        *("attempts", "setbacks", "published", "publish_at", "lease_until", "file_due_at"),
+        "earlier_attempts",
+    ]
+    actions = ["run_again"]
+
+    @admin.display(description="earlier attempts")
+    def earlier_attempts(self, run: MissionRun) -> str:
+        """When each was finished, and what made somebody ask again."""
+        told = [
+            f"{one['finished_at']:%Y-%m-%d %H:%M} UTC, {one.get('why', 'check_in')}"
+            for one in again.earlier(run)
+        ]
+        return "; ".join(told) or "none"
+
+    @admin.action(description="Run again", permissions=["run_again"])
+    def run_again(self, request: HttpRequest, chosen: QuerySet[MissionRun]) -> None:
+        """One by one, each in a transaction of its own: what is refused does not stop the rest."""
+        asked = 0
+        for run in chosen.select_related("mission__owner"):
+            try:
+                reruns.rerun(run, timezone.now(), by=signed_in(request), request=request)
+            except MissionRun.DoesNotExist:
+                continue
+            except reruns.Refused as refusal:
+                self.message_user(request, f"{run}: {refusal}", messages.WARNING)
+            else:
+                asked += 1
+        self.message_user(request, f"{asked} of {len(chosen)} chosen run again.")
+
+    def has_run_again_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("coach.change_missionrun")
 
 
 @admin.register(Reflection)
@@ -54,7 +93,11 @@ class ReflectionAdmin(WrittenByTheCoach):
 
     @admin.action(description="Ask again for those that failed", permissions=["ask_again"])
     def ask_again(self, request: HttpRequest, chosen: QuerySet[Reflection]) -> None:
-        asked = sum(reflections.ask_again(reflection) for reflection in chosen)
+        asked = 0
+        for reflection in chosen:
+            if reflections.ask_again(reflection):
+                self.log_change(request, reflection, ["asked"])
+                asked += 1
         self.message_user(request, f"Asked again for {asked} of {len(chosen)} chosen.")
 
     def has_ask_again_permission(self, request: HttpRequest) -> bool:
@@ -70,8 +113,33 @@ class MissionDraftAdmin(WrittenByTheCoach):
     exclude = ["survey", "drafted", "proposal"]
 
 
+class Models(admin.SimpleListFilter):
+    """Those in use and those on record: to ask all calls for their names would take minutes."""
+
+    title, parameter_name = "model", "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        known = RuleTally.objects.order_by().values_list("model", flat=True).distinct()
+        return [(name, name) for name in sorted({*known, *model_list.in_use()})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(model=self.value()) if self.value() else queryset
+
+
+class Problems(admin.SimpleListFilter):
+    """For the same reason: all there can be."""
+
+    title, parameter_name = "problem", "problem_kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Incident.Kind.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(problem_kind=self.value()) if self.value() else queryset
+
+
 @admin.register(ModelCall)
-class ModelCallAdmin(WrittenByTheCoach):
+class ModelCallAdmin(WrittenByTheCoach, Long):
     list_display = [
         "asked_at",
         "purpose",
@@ -85,9 +153,7 @@ class ModelCallAdmin(WrittenByTheCoach):
         "cost_usd",
         "latency_ms",
     ]
-    list_filter = ["purpose", "model", "outcome", "problem_kind"]
-    date_hierarchy = "asked_at"
-    ordering = ["-asked_at"]
+    list_filter = ["purpose", Models, "outcome", Problems]
     # What was asked, said and objected to names health values.
     exclude = ["prompt", "reply", "refusal", "problem", "violations"]
 
@@ -98,14 +164,28 @@ class ModelCallAdmin(WrittenByTheCoach):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        months = {"months": spent_by_month()}
+        months = {"months": spent_by_month(timezone.now())}
         return super().changelist_view(request, {**months, **(extra_context or {})})
 
 
-def spent_by_month() -> QuerySet[Any, Any]:
+SUMMED = ("calls", "tokens_in", "tokens_cached", "tokens_out", "cost", "unpriced")
+
+
+def spent_by_month(now: datetime) -> list[dict[str, Any]]:
     """Questions, tokens and cost of each month (UTC), and of how many the cost is unknown."""
-    return (
-        ModelCall.objects.order_by()
+    sums = totals.added_up("spent", ModelCall.objects.all(), "pk", _spent, now)
+    months = [
+        {"month": month, "model": model, **dict(zip(SUMMED, values, strict=True))}
+        for (month, model), values in sums.items()
+    ]
+    months.sort(key=lambda row: row["model"])
+    months.sort(key=lambda row: row["month"], reverse=True)
+    return months[:MOST_MONTHS]
+
+
+def _spent(calls: QuerySet[Any]) -> totals.Sums:
+    rows = (
+        calls.order_by()
         .annotate(month=TruncMonth("asked_at", tzinfo=UTC))
         .values("month", "model")
         .annotate(
@@ -116,8 +196,8 @@ def spent_by_month() -> QuerySet[Any, Any]:
             cost=Sum("cost_usd"),
             unpriced=Count("pk", filter=Q(cost_usd=None) & ~Q(outcome=Outcome.UNANSWERED)),
         )
-        .order_by("-month", "model")[:MOST_MONTHS]
     )
+    return {(row["month"], row["model"]): tuple(row[name] for name in SUMMED) for row in rows}
 
 
 @admin.register(TokenUse)
@@ -140,10 +220,55 @@ class RuleTallyAdmin(WrittenByTheCoach):
     search_fields = ["rule"]
 
 
+@admin.register(ModelPace)
+class ModelPaceAdmin(Record):
+    list_select_related = []
+    search_fields = ["server"]
+    list_display = [
+        "server",
+        "minute_started_at",
+        "requests",
+        "requests_limit",
+        "tokens",
+        "tokens_limit",
+        "closed_until",
+    ]
+
+
 @admin.register(Incident)
 class IncidentAdmin(admin.ModelAdmin[Incident]):
     list_display = ["opened_at", "kind", "about", "resolved_at"]
     list_select_related = ["run__mission", "draft", "reflection__mission"]
-    list_filter = ["kind", "resolved_at"]
+    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter)]
+    search_fields = [
+        "task",
+        "run__mission__name",
+        "run__mission__owner__email",
+        "draft__user__email",
+        "reflection__mission__name",
+        "reflection__mission__owner__email",
+    ]
+    ordering = ["-opened_at"]
+    sortable_by = ()
     raw_id_fields = ["run", "draft", "reflection"]
     readonly_fields = ["detail", "opened_at"]
+    actions = ["resolve", "store_again"]
+
+    @admin.action(description="Resolve", permissions=["change"])
+    def resolve(self, request: HttpRequest, chosen: QuerySet[Incident]) -> None:
+        resolved = 0
+        for incident in chosen:
+            still_open = Incident.objects.filter(pk=incident.pk, resolved_at=None)
+            if still_open.update(resolved_at=timezone.now()):
+                self.log_change(request, incident, ["resolved_at"])
+                resolved += 1
+        self.message_user(request, f"{resolved} of {len(chosen)} chosen are resolved now.")
+
+    @admin.action(description="Store the file again", permissions=["change"])
+    def store_again(self, request: HttpRequest, chosen: QuerySet[Incident]) -> None:
+        stored = 0
+        for incident in chosen:
+            if files.store_again(incident, timezone.now()):
+                self.log_change(request, incident, ["file_due_at"])
+                stored += 1
+        self.message_user(request, f"The files of {stored} of {len(chosen)} chosen are due again.")

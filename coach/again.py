@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import artifacts, privacy
-from coach import mornings, record
+from coach import lateness, queue, record
 from coach.daily_run import NoConsent, NotLive
 from coach.models import Feedback, MissionRun
 
@@ -22,6 +22,7 @@ class Why(StrEnum):
 
     CHECK_IN = "check_in"
     OPERATOR = "operator"
+    MISSED = "missed"
 
 
 class NotAgain(Exception):
@@ -55,7 +56,7 @@ class NotNow(Exception):
 def ask_again(run: MissionRun, now: datetime, why: Why) -> MissionRun:
     """The run as it stands then: open once more, with a worker told.
 
-    Whoever works on it meanwhile has lost it; one that nobody has begun only waits on. Raises
+    Whoever works on it meanwhile has lost it; one that nobody has begun begins now. Raises
     NotLive, NoConsent, NotAgain, NotNow, and MissionRun.DoesNotExist when it is gone.
     """
     # The account first, then the row: in this order a deletion locks them too.
@@ -64,11 +65,32 @@ def ask_again(run: MissionRun, now: datetime, why: Why) -> MissionRun:
     held = _hold(run.pk)
     if not held.mission.is_live:
         raise NotLive("The coach only works on a mission in training or in its event.")
-    if held.outcome != MissionRun.Outcome.DUE:
+    if held.outcome != MissionRun.Outcome.DUE or held.situation is not None:
         _refuse(held)
         _reopen(held, now, why)
-    mornings.publish(held)
+    elif held.start_at > now:
+        _begin(held, now)
+    queue.hand_over(held, now)
     return held
+
+
+@transaction.atomic
+def make_up_for(run: MissionRun, now: datetime) -> None:
+    """A missed run that its tester wants after all.
+
+    It is its first asking still, with nothing said before; only one that broke off with a question
+    put counts as asked for again. Of two who press at once one finds it open. Raises NotNow.
+    """
+    artifacts.hold(run.owner.pk)  # before the row, as above
+    held = _hold(run.pk)
+    if held.outcome == MissionRun.Outcome.MISSED:
+        was_asked, before = held.calls.exists(), (held.asked, held.superseded)
+        _reopen(held, now, Why.MISSED)
+        if not was_asked:
+            held.asked, held.superseded = before
+            held.save(update_fields=["asked", "superseded"])
+        queue.hand_over(held, now)
+    run.refresh_from_db()
 
 
 def _hold(pk: UUID) -> MissionRun:
@@ -84,7 +106,8 @@ def _refuse(run: MissionRun) -> None:
 
 
 def _reopen(run: MissionRun, now: datetime, why: Why) -> None:
-    if run.is_finished and run.artifacts_at is None:
+    has_texts = run.outcome != MissionRun.Outcome.MISSED or run.calls.exists()
+    if run.is_finished and run.artifacts_at is None and has_texts:
         _keep_file(run)
     emptied: dict[str, Any] = {
         "outcome": MissionRun.Outcome.DUE,
@@ -92,7 +115,12 @@ def _reopen(run: MissionRun, now: datetime, why: Why) -> None:
         "superseded": [*run.superseded, *_line(run, now, why)],
         # Moved on, so that nothing of whoever was at it is written any more.
         "fence": run.fence + 1,
-        **dict.fromkeys(("lease_until", "finished_at", "artifacts_at"), None),
+        **dict.fromkeys(("lease_until", "finished_at", "artifacts_at", "file_due_at"), None),
+        **dict.fromkeys(("attempts", "published", "setbacks", "file_attempts"), 0),
+        **dict.fromkeys(("due_at", "start_at", "publish_at"), now),
+        # Somebody waits for it: it waits for nothing, and is not sent at night either.
+        "wait_until": None,
+        "give_up_at": now + lateness.LATEST,
         **dict.fromkeys(("situation", "decision", "done"), None),
         "flagged": [],
         "summary": "",
@@ -100,6 +128,12 @@ def _reopen(run: MissionRun, now: datetime, why: Why) -> None:
     for name, value in emptied.items():
         setattr(run, name, value)
     run.save(update_fields=list(emptied))
+
+
+def _begin(run: MissionRun, now: datetime) -> None:
+    """One that waits for the night waits no longer."""
+    run.start_at, run.wait_until = now, None
+    run.save(update_fields=["start_at", "wait_until"])
 
 
 def _keep_file(run: MissionRun) -> None:

@@ -1,6 +1,7 @@
 """Runs as JSON: the same numbers and words the run page shows; never what the model was asked."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from rest_framework.views import APIView
 from accounts import throttle
 from accounts.problems import Refusal, errors
 from accounts.sessions import signed_in
-from coach import brief, budget, mornings, receipts, referral, stored_situations
+from coach import again, brief, budget, mornings, receipts, referral, stored_situations, waiting
 from coach.daily_run import NotLive
 from coach.models import Incident, MissionRun
 from coach.replies import Decision
@@ -39,11 +40,34 @@ OF_A_RUN = (
     "outcome",
     "summary",
     "opened_at",
+    "waits_for",
+    "waits_until",
     "finished_at",
 )
 
 
-class RunSerializer(serializers.ModelSerializer[MissionRun]):
+class OfARun(serializers.ModelSerializer[MissionRun]):
+    """What each run tells, also one that is not to begin yet."""
+
+    waits_for = serializers.SerializerMethodField(
+        help_text="`night`, where last night is not in yet; `retry`, where it could not be made."
+    )
+    waits_until = serializers.SerializerMethodField(
+        help_text="For the night the latest time; for a retry, when that is."
+    )
+
+    @extend_schema_field(serializers.ChoiceField(["night", "retry"], allow_null=True))
+    def get_waits_for(self, run: MissionRun) -> str | None:
+        waits = waiting.of(run, timezone.now())
+        return waits.what if waits else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_waits_until(self, run: MissionRun) -> datetime | None:
+        waits = waiting.of(run, timezone.now())
+        return waits.until if waits else None
+
+
+class RunSerializer(OfARun):
     class Meta:
         model = MissionRun
         fields = OF_A_RUN
@@ -66,7 +90,7 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         fields = ("kind", "detail", "opened_at", "resolved_at")
 
 
-class RunInFullSerializer(serializers.ModelSerializer[MissionRun]):
+class RunInFullSerializer(OfARun):
     decision = serializers.SerializerMethodField()
     numbers = serializers.SerializerMethodField(
         help_text="Every number that went in, known or not."
@@ -122,7 +146,7 @@ class Runs(generics.ListAPIView[MissionRun]):
         summary="Ask for today's brief",
         description="There is one run a day: a second wish is answered with the first one's run.",
         request=None,
-        responses={202: AskedForSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
+        responses={202: AskedForSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)},
         parameters=[LOCATION, RETRY_AFTER],
     )
     def post(self, request: Request, pk: UUID) -> Response:
@@ -133,6 +157,9 @@ class Runs(generics.ListAPIView[MissionRun]):
             raise Refusal(status.HTTP_409_CONFLICT, str(refusal)) from refusal
         except budget.UsedUp as refusal:
             raise used_up(refusal) from refusal
+        except again.NotNow as refusal:
+            raise Refusal(status.HTTP_503_SERVICE_UNAVAILABLE, str(refusal)) from refusal
+        run.refresh_from_db()
         return Response(
             AskedForSerializer({"run": run}).data,
             status=status.HTTP_202_ACCEPTED,

@@ -211,7 +211,8 @@ def mail_context(run: MissionRun) -> dict[str, Any]:
         "points_total": _points_so_far(run),
         "referral": referral.SENTENCE if referral.is_due(run) else "",
         "check_in_links": _check_in_links(run),
-        "is_again": bool(run.superseded),
+        # One that was missed has told nobody anything before.
+        "is_again": run.why_again in {"check_in", "operator"},
         "is_short": run.mission.brief_detail == Mission.BriefDetail.SHORT,
     }
 

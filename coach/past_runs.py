@@ -11,16 +11,17 @@ from missions.models import Mission
 
 MOST = 5
 NOT_TOLD = ("superseded", "flagged")
+COACHED = (MissionRun.Outcome.DECIDED, MissionRun.Outcome.FAILED)
 
 
 def past_runs(
     mission: Mission, local_date: date, kept_back: Collection[str]
 ) -> Iterator[facts.PastRun]:
-    """Newest first, in one query.
+    """Newest first, in one query. A day without a run, or whose run was missed, was not coached.
 
     Where a source is kept back, no ride of it is told here either, and no day on which it counted.
     """
-    finished = mission.runs.filter(local_date__lt=local_date).exclude(outcome__in=MissionRun.OPEN)
+    finished = mission.runs.filter(local_date__lt=local_date, outcome__in=COACHED)
     # What was asked is long, and only its sources are of any use here.
     unread = NOT_TOLD if kept_back else (*NOT_TOLD, "situation")
     newest = finished.select_related("feedback").defer(*unread).order_by("-local_date")[:MOST]

@@ -1,29 +1,48 @@
 """Writing how a run ended: the row and the mails in one transaction, the files afterwards."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from accounts import artifacts
+from accounts import artifacts, database
 from accounts.models import Artifact
-from coach import brief, stored_situations
+from coach import alerts, brief, files, lateness, stored_situations
 from coach.claims import Claim
-from coach.models import Asked, Incident, MissionDraft, MissionRun, ModelCall, Reflection
+from coach.models import (
+    Asked,
+    Incident,
+    MissionDraft,
+    MissionRun,
+    MissionRunQuerySet,
+    ModelCall,
+    Reflection,
+)
 from coach.replies import Decision
 from coach.rules import Violation
 from connections import news
 from notifications import mail, outbox
 from notifications.models import Notification
 
-KEEP_ARTIFACTS = "coach.keep_artifacts"
 BATCH = 500
+# The summary of a run that failed.
+FAILED = "No guidance today"
+MISSED_ALERT = """\
+Runs found at {now:%Y-%m-%d %H:%M} UTC that nobody had begun in time: {told}, and maybe more since.
+They are recorded as missed.
+Their testers get no brief for those days; today’s can still be asked for on Home.
+
+Look whether the scheduler and the workers run: {site}/healthz
+The incidents, one for each run: {site}/admin/coach/incident/?kind__exact=missed
+
+This mail comes once an hour at most, however many more there are.
+"""
 # How an alert names what failed.
 ALERTED: dict[type[Asked], str] = {
     MissionRun: "run",
@@ -44,13 +63,14 @@ def decided(
             outcome=MissionRun.Outcome.DECIDED,
             finished_at=timezone.now(),
             lease_until=None,
+            file_due_at=timezone.now(),
             decision=decision.model_dump(mode="json"),
             flagged=[one.as_json() for one in flagged],
             summary=brief.headline(decision),
         )
         _mark_told(run)
         _mail_tester(run, Notification.Kind.BRIEF, "brief")
-        _keep_artifacts_later(run)
+        files.keep_later(run)
 
 
 def _mark_told(run: MissionRun) -> None:
@@ -77,11 +97,63 @@ def failed(claim: Claim[MissionRun], kind: str, detail: str) -> None:
             outcome=MissionRun.Outcome.FAILED,
             finished_at=timezone.now(),
             lease_until=None,
-            summary="No guidance today",
+            file_due_at=timezone.now(),
+            summary=FAILED,
         )
         _mail_tester(run, Notification.Kind.NO_BRIEF, "no_brief")
         open_incident(run, kind, detail)
-        _keep_artifacts_later(run)
+        files.keep_later(run)
+
+
+@transaction.atomic
+def missed(late: MissionRunQuerySet, now: datetime, *, most: int) -> int:
+    """Runs that nobody began in time are over: no brief at night, an incident each; how many.
+
+    Whoever still works on one of them, its lease long over, cannot write any more.
+    """
+    runs = list(database.held(late.only("due_at"))[:most])
+    rows = MissionRun.objects.filter(pk__in=[run.pk for run in runs])
+    # Of one that was begun there can be texts, which go into its file.
+    rows.filter(calls__isnull=False).update(file_due_at=now)
+    rows.update(
+        outcome=MissionRun.Outcome.MISSED,
+        fence=F("fence") + 1,
+        lease_until=None,
+        finished_at=now,
+        summary=lateness.MISSED,
+    )
+    _tell_of_missed(runs, now)
+    return len(runs)
+
+
+def went_by(rows: Sequence[MissionRun], now: datetime) -> None:
+    """Store the rows of `lateness.missed_runs`, where none is there, and tell of them."""
+    MissionRun.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
+    _tell_of_missed(rows, now)
+
+
+def _tell_of_missed(runs: Sequence[MissionRun], now: datetime) -> None:
+    """An incident for each that is stored, and one alert an hour for all of them.
+
+    The tester finds it on Home: a mail about a morning that is over helps nobody.
+    """
+    told = 0
+    for first in range(0, len(runs), BATCH):
+        part = {run.pk: run for run in runs[first : first + BATCH]}
+        # Where there was a run already, ours was not stored.
+        stored = MissionRun.objects.filter(pk__in=part).values_list("pk", flat=True)
+        told += len(Incident.objects.bulk_create(_of_missed(part[pk], now) for pk in stored))
+    if told:
+        alerts.send(
+            subject="mornings went by without a run",
+            text=MISSED_ALERT.format(told=told, now=now, site=settings.SITE_URL),
+            dedupe_key=f"alert:{Incident.Kind.MISSED}:{now:%Y-%m-%dT%H}",
+        )
+
+
+def _of_missed(run: MissionRun, now: datetime) -> Incident:
+    detail = f"It was due at {run.due_at:%Y-%m-%d %H:%M} UTC."
+    return Incident(run=run, kind=Incident.Kind.MISSED, detail=detail, opened_at=now)
 
 
 def open_incident(row: Asked, kind: str, detail: str) -> Incident:
@@ -139,15 +211,9 @@ def _alert_key(incident: Incident) -> str:
     """
     if incident.kind == Incident.Kind.BUDGET:
         return f"alert:{incident.kind}:{incident.opened_at:%Y-%m-%d}"
-    if incident.kind in Incident.OF_THE_MODEL:
+    if incident.kind in Incident.OF_ALL_ALIKE:
         return f"alert:{incident.kind}:{incident.opened_at:%Y-%m-%dT%H}"
     return f"alert:{incident.pk}"
-
-
-def _keep_artifacts_later(run: MissionRun) -> None:
-    transaction.on_commit(
-        lambda: current_app.send_task(KEEP_ARTIFACTS, args=[str(run.pk)]), robust=True
-    )
 
 
 @transaction.atomic
@@ -160,8 +226,8 @@ def keep_artifacts(run_id: UUID) -> None:
     key = artifacts.key_for(run.mission.owner, run.mission_id, run.local_date, name)
     facts = {"mission": str(run.mission_id), "local_date": run.local_date.isoformat()}
     keep_texts(run, key, {**facts, "situation": run.situation, "decision": run.decision})
-    run.artifacts_at = timezone.now()
-    run.save(update_fields=["artifacts_at"])
+    run.artifacts_at, run.file_due_at = timezone.now(), None
+    run.save(update_fields=["artifacts_at", "file_due_at"])
 
 
 def hold_finished(kind: type[Row], pk: UUID | int) -> Row | None:
@@ -219,14 +285,3 @@ def _call(call: ModelCall) -> dict[str, Any]:
         "latency_ms": call.latency_ms,
         "cost_usd": None if call.cost_usd is None else str(call.cost_usd),
     }
-
-
-def forget_situations(now: datetime) -> int:
-    """Empty the situation of runs whose artifact is gone by its age, and the ride matched to them:
-    they tell the same numbers."""
-    forgotten = 0
-    before = now - artifacts.KEPT_FOR[Artifact.Retention.REASONING]
-    old = MissionRun.objects.filter(finished_at__lt=before, situation__isnull=False)
-    while keys := list(old.values_list("pk", flat=True)[:BATCH]):
-        forgotten += MissionRun.objects.filter(pk__in=keys).update(situation=None, done=None)
-    return forgotten

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
 from coach import done
 from coach.scored import settle_stages
@@ -13,12 +13,13 @@ from missions.models import Mission, Stage
 SETTLE_EVENT = "coach.settle_event"
 # For so long a ride is waited for; what is open then is unknown.
 PATIENCE = timedelta(days=3)
+FURTHEST_EAST = timedelta(hours=14)
 BETWEEN_READINGS = timedelta(hours=1)
 BETWEEN_LATE_READINGS = timedelta(days=1)
 
 
-def unsettled(now: datetime) -> list[Mission]:
-    """Events that ended lately, once the morning after them has come.
+def unsettled(now: datetime, *, most: int = 500) -> list[Mission]:
+    """Events that ended lately, once the morning after them has come; those not read yet first.
 
     One with an open stage is looked at again and again, the others to see if anything changed.
     """
@@ -27,19 +28,24 @@ def unsettled(now: datetime) -> list[Mission]:
     )
     is_lately = Q(event_end__gte=(now - PATIENCE).date())
     over = Mission.objects.filter(
-        Q(results_read_at=None)
-        | Q(results_read_at__lte=now - BETWEEN_LATE_READINGS)
-        | (is_lately & (Q(results_read_at__lte=now - BETWEEN_READINGS) | Exists(open_stages))),
         state=Mission.State.MISSION_COMPLETE,
         imported_from="",
         event_end__gte=(now - progress.OPEN_FOR).date(),
+        # Today nowhere on earth the day after it has begun.
+        event_end__lt=(now + FURTHEST_EAST).date(),
         owner__health_consent_at__isnull=False,
-    ).order_by(F("results_read_at").asc(nulls_first=True))
+    )
+    read = over.filter(results_read_at__isnull=False).filter(
+        Q(results_read_at__lte=now - BETWEEN_LATE_READINGS)
+        | (is_lately & (Q(results_read_at__lte=now - BETWEEN_READINGS) | Exists(open_stages)))
+    )
+    unread = over.filter(results_read_at=None)
+    found = [*unread.order_by("event_end", "pk")[:most], *read.order_by("results_read_at")[:most]]
     return [
         mission
-        for mission in over
+        for mission in found
         if schedule.slot_on(mission, mission.event_end + timedelta(days=1)) <= now
-    ]
+    ][:most]
 
 
 def settle(mission: Mission, now: datetime) -> None:

@@ -1,25 +1,43 @@
+from contextlib import suppress
 from datetime import date
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
-from coach import daily_run, model_list, mornings, record, results
+from coach import (
+    daily_run,
+    files,
+    forgetting,
+    model_list,
+    mornings,
+    queue,
+    record,
+    results,
+    stopping,
+)
 from coach.builder import drafting, mission_builder
-from coach.models import MissionRun
+from coach.models import MissionDraft, MissionRun, Reflection
 from coach.wrap_up import reflections
 from missions.models import Mission
 from missions.schedule import OPEN_MORNINGS
 
 
-@shared_task(name=mornings.RUN_MISSION_DAY)
+@shared_task(name=queue.RUN_MISSION_DAY)
 def run_mission_day(user_id: int, mission_id: str, local_date: str | None = None) -> None:
     """Coach one mission on a local date, today's unless given; a finished run stays as it is."""
     mission = _living(mission_id, owner_id=user_id)
     if mission is None:
         return
     day = date.fromisoformat(local_date) if local_date else mission.local_date()
-    daily_run.run_day(daily_run.open_run(mission, day, MissionRun.Trigger.SCHEDULE))
+    try:
+        # A message that comes once more, of a run that was dropped meanwhile, is no fault.
+        with suppress(daily_run.NotLive):
+            daily_run.run_day(daily_run.open_run(mission, day, MissionRun.Trigger.SCHEDULE))
+    finally:
+        # A worker that stops leaves it to the others, or it would be told of what it handed back.
+        if not stopping.is_on():
+            queue.feed(timezone.now())
 
 
 @shared_task(name=OPEN_MORNINGS)
@@ -39,9 +57,10 @@ def settle_event(mission_id: str) -> None:
         results.settle(mission, timezone.now())
 
 
-@shared_task(name=record.KEEP_ARTIFACTS)
+@shared_task(name=files.TASKS[MissionRun])
 def keep_artifacts(run_id: str) -> None:
-    record.keep_artifacts(UUID(run_id))
+    pk = UUID(run_id)
+    files.store(MissionRun, pk, timezone.now(), lambda: record.keep_artifacts(pk))
 
 
 @shared_task(name=reflections.WRITE_REFLECTION)
@@ -49,9 +68,12 @@ def write_reflection(reflection_id: int) -> None:
     reflections.write(reflection_id)
 
 
-@shared_task(name=reflections.KEEP_REFLECTION)
+@shared_task(name=files.TASKS[Reflection])
 def keep_reflection(reflection_id: int) -> None:
-    reflections.keep_artifact(reflection_id)
+    def keep() -> None:
+        reflections.keep_artifact(reflection_id)
+
+    files.store(Reflection, reflection_id, timezone.now(), keep)
 
 
 @shared_task(name=drafting.DRAFT_MISSION)
@@ -59,9 +81,10 @@ def draft_mission(draft_id: str) -> None:
     drafting.make(UUID(draft_id), timezone.now())
 
 
-@shared_task(name=drafting.KEEP_DRAFT_TEXTS)
+@shared_task(name=files.TASKS[MissionDraft])
 def keep_draft_texts(draft_id: str) -> None:
-    drafting.keep_texts(UUID(draft_id), timezone.now())
+    pk, now = UUID(draft_id), timezone.now()
+    files.store(MissionDraft, pk, now, lambda: drafting.keep_texts(pk, now))
 
 
 @shared_task(name=model_list.LOOK_AT_MODELS)
@@ -71,7 +94,8 @@ def look_at_models() -> None:
 
 @shared_task(name="coach.purge")
 def purge() -> None:
-    record.forget_situations(timezone.now())
+    forgetting.situations(timezone.now())
+    forgetting.texts(timezone.now())
     mission_builder.purge(timezone.now())
     reflections.forget_facts(timezone.now())
 

@@ -1,3 +1,5 @@
+from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,11 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import privacy
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from coach import brief, feedback, mornings, receipts, referral
+from coach import brief, feedback, mornings, receipts, referral, waiting
+from coach.again import NotNow
 from coach.budget import UsedUp
 from coach.daily_run import NotLive
 from coach.feedback import FeedbackForm
 from coach.models import MissionRun, Reflection
+from coach.waiting import Waiting
 from coach.wrap_up import reflections, words
 from missions.views import own_mission
 
@@ -27,9 +31,18 @@ def today_context(run: MissionRun) -> dict[str, object]:
         "run": run,
         "mission": run.mission,
         "brief": brief.of(run, now),
+        "waiting": waiting.of(run, now),
+        "is_to_be_had": _is_to_be_had(run, now),
         **feedback.context_for(run, now),
         "referral": referral.SENTENCE if run.is_finished and referral.is_due(run) else "",
     }
+
+
+def _is_to_be_had(run: MissionRun, now: datetime) -> bool:
+    """Whether a missed morning can still have its brief, when its tester asks for it."""
+    is_missed = run.outcome == MissionRun.Outcome.MISSED
+    mission = run.mission
+    return is_missed and mission.is_live and run.local_date == mission.local_date(now)
 
 
 def own_run(request: HttpRequest, pk: UUID) -> MissionRun:
@@ -48,22 +61,29 @@ def run_now(request: HttpRequest, pk: UUID) -> HttpResponse:
     is_fragment = "HX-Request" in request.headers
     try:
         run = mornings.ask_for_today(mission, timezone.now())
-    except (NotLive, UsedUp) as refusal:
+    except (NotLive, UsedUp, NotNow) as refusal:
         messages.error(request, str(refusal))
         if is_fragment:
             # Followed as a redirect, all of Home would land in the place of the fragment.
             return HttpResponse(headers={"HX-Redirect": reverse("home")})
         return redirect("home")
     if is_fragment:
-        return render(request, "coach/_today.html", today_context(run))
+        return render(request, "coach/_today.html", today_context(own_run(request, run.pk)))
     return redirect("home")
 
 
 @login_required
 @require_GET
 def run_status(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The run as it stands, asked for again by the page until it is finished."""
-    return render(request, "coach/_today.html", today_context(own_run(request, pk)))
+    """The run as it stands, asked for again by the page until it is finished.
+
+    While it still waits as shown the page stays as it is, and with it the focus of its reader.
+    """
+    context = today_context(own_run(request, pk))
+    waits = context["waiting"]
+    if isinstance(waits, Waiting) and request.GET.get("shown") == waits.mark:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "coach/_today.html", context)
 
 
 @login_required

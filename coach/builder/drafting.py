@@ -7,10 +7,12 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import artifacts
 from accounts.models import User
-from coach import claims, conversation, prompts, record
+from accounts.patience import while_the_database_is_away
+from coach import claims, conversation, files, prompts, record, retries, stopping
 from coach.builder import draft_rules, survey
 from coach.builder.survey import Survey
 from coach.models import Incident, MissionDraft
@@ -18,26 +20,19 @@ from coach.replies import MissionDraft as Proposal
 from connections import policy
 
 DRAFT_MISSION = "coach.draft_mission"
-KEEP_DRAFT_TEXTS = "coach.keep_draft_texts"
 Outcome = MissionDraft.Outcome
 
 
 def publish(draft: MissionDraft) -> None:
     """Tell a worker once the row is committed; a lost message is found by the sweep."""
-    _send_later(DRAFT_MISSION, draft)
+    pk = str(draft.pk)
+    transaction.on_commit(lambda: current_app.send_task(DRAFT_MISSION, args=[pk]), robust=True)
 
 
 def sweep(now: datetime, *, most: int) -> None:
-    """Hurry along drafts no worker holds, and the texts that still lie in the rows."""
+    """Hurry along drafts no worker holds."""
     for draft in MissionDraft.claimable(now).filter(user__is_active=True)[:most]:
         publish(draft)
-    for draft in MissionDraft.objects.awaiting_artifacts()[:most]:
-        _send_later(KEEP_DRAFT_TEXTS, draft)
-
-
-def _send_later(task: str, draft: MissionDraft) -> None:
-    pk = str(draft.pk)
-    transaction.on_commit(lambda: current_app.send_task(task, args=[pk]), robust=True)
 
 
 def make(draft_id: UUID, now: datetime) -> None:
@@ -51,11 +46,19 @@ def make(draft_id: UUID, now: datetime) -> None:
         _draft(claim, now)
     except claims.Lost:
         claims.look_again(claim.row)  # too slow, or discarded meanwhile
+    except stopping.Stopping:
+        claim.hand_back()
+    except Exception:
+        at = retries.after_breaking_off(claim.row.attempts, timezone.now(), seed=str(claim.row.pk))
+        claims.leave(lambda: claim.break_off(at))
+        raise
+    except BaseException:  # this process is being ended
+        claims.leave(claim.hand_back)
+        raise
 
 
 def _draft(claim: claims.Claim[MissionDraft], now: datetime) -> None:
-    # Each time it is asked for, it may be tried as often.
-    if claim.fence > MissionDraft.MOST_ATTEMPTS * claim.row.asked:
+    if claim.is_hopeless:
         _failed(claim, Incident.Kind.CRASH, "The drafting broke off at every attempt.", now)
         return
     local_date = local_date_of(claim.row, now)
@@ -69,11 +72,12 @@ def _draft(claim: claims.Claim[MissionDraft], now: datetime) -> None:
     try:
         proposal = conversation.ask(claim, question_for(claim.row, answers, local_date))
     except conversation.NoReply as reason:
-        _failed(claim, reason.kind, str(reason), now)
+        kind, words = reason.kind, str(reason)
+        while_the_database_is_away(lambda: _failed(claim, kind, words, now))
     except conversation.NotAllowed:
         _back_to_the_survey(claim, now)
     else:
-        _drafted(claim, proposal, now)
+        while_the_database_is_away(lambda: _drafted(claim, proposal, now))
 
 
 def local_date_of(draft: MissionDraft, now: datetime) -> date:
@@ -124,8 +128,9 @@ def _drafted(claim: claims.Claim[MissionDraft], proposal: Proposal, now: datetim
             proposal=told,
             failure="",
             updated_at=now,
+            file_due_at=now,
         )
-        _send_later(KEEP_DRAFT_TEXTS, claim.row)
+        files.keep_later(claim.row)
 
 
 def _back_to_the_survey(claim: claims.Claim[MissionDraft], now: datetime) -> None:
@@ -141,16 +146,21 @@ def _before(draft: MissionDraft, else_: MissionDraft.Outcome) -> MissionDraft.Ou
 def _failed(claim: claims.Claim[MissionDraft], kind: str, detail: str, now: datetime) -> None:
     with transaction.atomic():
         outcome = _before(claim.row, Outcome.FAILED)
-        claim.write(outcome=outcome, lease_until=None, failure=kind, updated_at=now)
+        claim.write(
+            outcome=outcome, lease_until=None, failure=kind, updated_at=now, file_due_at=now
+        )
         record.open_incident(claim.row, kind, detail)
-        _send_later(KEEP_DRAFT_TEXTS, claim.row)
+        files.keep_later(claim.row)
 
 
 @transaction.atomic
 def keep_texts(draft_id: UUID, now: datetime) -> None:
     """Store what was asked and answered as a file of its own, then empty the texts in the rows."""
     draft = record.hold_finished(MissionDraft, draft_id)
-    if draft is None or not draft.calls.exclude(prompt="").exists():
+    if draft is None:
+        return
+    MissionDraft.objects.filter(pk=draft.pk).update(file_due_at=None)
+    if not draft.calls.exclude(prompt="").exists():
         return
     day, name = draft.user.local_date(now), f"draft-{draft.asked}.json"
     key = artifacts.key_for(draft.user, draft.pk, day, name)

@@ -115,6 +115,9 @@ def _ask(draft: MissionDraft, now: datetime) -> bool:
             now,
             outcome=Outcome.DUE,
             asked=F("asked") + 1,
+            attempts=0,
+            file_due_at=None,
+            file_attempts=0,
             lease_until=None,
             failure="",
         )

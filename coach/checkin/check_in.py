@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts import privacy
 from accounts.models import User
-from coach import again, budget, derived
+from coach import again, budget, derived, waiting
 from coach.daily_run import NotLive
 from coach.models import CheckIn, MissionRun
 from missions import lifecycle
@@ -135,7 +135,7 @@ def _warned(user: User, local_date: date, told: Told) -> Told:
 
 def _ask_again(mission: Mission, local_date: date, now: datetime) -> Told:
     run = mission.runs.filter(local_date=local_date).select_related("mission__owner").first()
-    if run is None:
+    if run is None or waiting.is_for_the_night(run, now):
         return WAITS
     try:
         budget.require_by_hand(mission.owner, now)

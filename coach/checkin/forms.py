@@ -70,6 +70,11 @@ class CheckInForm(forms.Form):
         return cleaned
 
     @property
+    def is_blank(self) -> bool:
+        """Nothing was said yet: it looks the same to everybody."""
+        return not self.is_bound and self.initial == NOTHING_SAID
+
+    @property
     def is_more_said(self) -> bool:
         """Whether anything stands in the folded part, or is wrong there."""
         folded = [name for name in NOTHING_SAID if name != "feel"]

@@ -4,6 +4,7 @@ from coach.models.asked import Asked
 from coach.models.calls import Incident, KnownModel, ModelCall, TokenUse
 from coach.models.drafts import MissionDraft, MissionDraftQuerySet
 from coach.models.mornings import CheckIn, Feedback
+from coach.models.pace import ModelPace
 from coach.models.reflections import Reflection
 from coach.models.runs import MissionRun, MissionRunQuerySet
 from coach.models.tallies import RuleTally
@@ -19,6 +20,7 @@ __all__ = [
     "MissionRun",
     "MissionRunQuerySet",
     "ModelCall",
+    "ModelPace",
     "Reflection",
     "RuleTally",
     "TokenUse",

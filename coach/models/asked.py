@@ -15,8 +15,9 @@ class Asked(models.Model):
     `fence` counts how often it was claimed; whoever held it before cannot write any more.
     """
 
-    # Longer than the longest single call to the outside, which is one question to the model.
-    LEASE: ClassVar[timedelta] = timedelta(minutes=4)
+    # Longer than the longest single call to the outside, which is one question to the model, asked
+    # twice by its library; with a minute between two sweeps a killed worker costs four minutes.
+    LEASE: ClassVar[timedelta] = timedelta(minutes=3)
     MOST_ATTEMPTS: ClassVar[int] = 5
     DUE, UNDER_WAY = "due", "under_way"
     OPEN = (DUE, UNDER_WAY)
@@ -27,6 +28,21 @@ class Asked(models.Model):
     outcome = models.CharField(max_length=10, default=DUE)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)
+    # With defaults of the database: while a new version is rolled out, processes of the one before,
+    # which know nothing of these columns, still write rows.
+    attempts = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="How often a worker took it and did not hand it back; see MOST_ATTEMPTS.",
+    )
+    file_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its file is to be stored next; empty: stored, given up, or not finished.",
+    )
+    file_attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         abstract = True

@@ -20,6 +20,12 @@ def _one_of_them() -> Q:
     )
 
 
+def _one_of_them_or_a_task() -> Q:
+    """Or it is of none of them, but of a task that broke off."""
+    is_a_task = Q(run__isnull=True, draft__isnull=True, reflection__isnull=True) & ~Q(task="")
+    return (_one_of_them() & Q(task="")) | is_a_task
+
+
 class ModelCall(models.Model):
     """One question to the model, for a run, a draft or a reflection.
 
@@ -89,14 +95,18 @@ class ModelCall(models.Model):
             ),
             models.CheckConstraint(condition=_one_of_them(), name="a_call_is_about_one"),
         ]
-        indexes = [models.Index(fields=["owner", "asked_at"], name="call_by_owner_and_time")]
+        indexes = [
+            models.Index(fields=["owner", "asked_at"], name="call_by_owner_and_time"),
+            # Few: the texts leave for a file once it is stored.
+            models.Index(fields=["asked_at"], condition=~Q(prompt=""), name="call_with_its_texts"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model}, attempt {self.attempt} ({self.get_outcome_display()})"
 
 
 class Incident(models.Model):
-    """A run, a draft or a reflection that failed, for an operator to look at."""
+    """A run, a draft, a reflection or a task that failed, for an operator to look at."""
 
     class Kind(models.TextChoices):
         INVALID_REPLY = "invalid_reply", "the reply was not usable"
@@ -109,9 +119,13 @@ class Incident(models.Model):
         MODEL_ERROR = "model_error", "the model answered with an error"
         CRASH = "crash", "the run kept breaking off"
         BUDGET = "budget", "the month’s tokens are used up"
+        MISSED = "missed", "the morning went by without a run"
+        STORAGE = "storage", "its file could not be stored"
+        TASK = "task", "a task broke off"
 
     # These do not depend on what was asked: when one run has them, the others do too.
     OF_THE_MODEL = (Kind.TIMEOUT, Kind.RATE_LIMITED, Kind.QUOTA, Kind.MODEL_ERROR)
+    OF_ALL_ALIKE = (*OF_THE_MODEL, Kind.MISSED, Kind.STORAGE)
 
     run = models.ForeignKey(
         MissionRun, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
@@ -122,6 +136,12 @@ class Incident(models.Model):
     reflection = models.ForeignKey(
         Reflection, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
     )
+    task = models.CharField(
+        max_length=120,
+        blank=True,
+        db_default="",
+        help_text="The name of the task, where it is about none.",
+    )
     kind = models.CharField(max_length=16, choices=Kind.choices)
     detail = models.TextField()
     opened_at = models.DateTimeField(default=timezone.now)
@@ -131,17 +151,22 @@ class Incident(models.Model):
     class Meta:
         ordering = ["-opened_at"]
         constraints = [
-            models.CheckConstraint(condition=_one_of_them(), name="an_incident_is_about_one"),
+            models.CheckConstraint(
+                condition=_one_of_them_or_a_task(), name="an_incident_is_about_one"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["opened_at"], name="incident_by_age"),
+            models.Index(fields=["kind"], condition=Q(resolved_at=None), name="incident_open"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.about}"
 
     @property
-    def about(self) -> Asked:
-        about = self.run or self.draft or self.reflection
-        assert about is not None  # noqa: S101  the database sees to it
-        return about
+    def about(self) -> Asked | str:
+        """What failed: the row, or the name of the task."""
+        return self.run or self.draft or self.reflection or self.task
 
 
 class KnownModel(models.Model):

@@ -26,10 +26,6 @@ class MissionDraftQuerySet(models.QuerySet["MissionDraft"]):
         """Those that nobody touched for so long that they are discarded."""
         return self.unconfirmed().filter(updated_at__lt=now - MissionDraft.KEPT_FOR)
 
-    def awaiting_artifacts(self) -> MissionDraftQuerySet:
-        """Those of which a model was asked, and whose texts still lie in the rows."""
-        return self.exclude(outcome__in=MissionDraft.OPEN).filter(calls__prompt__gt="").distinct()
-
 
 class MissionDraft(Asked):
     """A tester's survey, what the model made of it, and what the tester made of that.
@@ -83,6 +79,11 @@ class MissionDraft(Asked):
         indexes = [
             models.Index(fields=["outcome", "lease_until"], name="draft_to_make"),
             models.Index(fields=["updated_at"], name="draft_by_age"),
+            models.Index(
+                fields=["file_due_at"],
+                condition=Q(file_due_at__isnull=False),
+                name="draft_file_due",
+            ),
         ]
 
     def __str__(self) -> str:

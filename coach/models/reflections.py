@@ -36,7 +36,14 @@ class Reflection(Asked):
                 name="a_written_reflection_has_its_reply",
             ),
         ]
-        indexes = [models.Index(fields=["outcome", "lease_until"], name="reflection_to_write")]
+        indexes = [
+            models.Index(fields=["outcome", "lease_until"], name="reflection_to_write"),
+            models.Index(
+                fields=["file_due_at"],
+                condition=Q(file_due_at__isnull=False),
+                name="reflection_file_due",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.mission}, looking back ({self.get_outcome_display()})"

@@ -13,7 +13,18 @@ from django.utils import timezone
 
 from accounts import artifacts, privacy
 from accounts.models import Artifact
-from coach import claims, conversation, prompts, record, replies, results
+from accounts.patience import while_the_database_is_away
+from coach import (
+    claims,
+    conversation,
+    files,
+    prompts,
+    record,
+    replies,
+    results,
+    retries,
+    stopping,
+)
 from coach.conversation import Question
 from coach.models import Incident, Reflection
 from coach.wrap_up import rules
@@ -26,7 +37,6 @@ from notifications import mail, outbox
 from notifications.models import Notification
 
 WRITE_REFLECTION = "coach.write_reflection"
-KEEP_REFLECTION = "coach.keep_reflection"
 # An event that ended before is over and done: no mail about it out of the blue.
 NO_LONGER_AFTER = timedelta(days=30)
 
@@ -39,9 +49,6 @@ def sweep(now: datetime, most: int) -> None:
         Reflection.objects.get_or_create(mission=mission, defaults={"opened_at": now})
     for pk in Reflection.claimable(now).values_list("pk", flat=True)[:most]:
         current_app.send_task(WRITE_REFLECTION, args=[pk])
-    finished = Reflection.objects.exclude(outcome__in=Reflection.OPEN)
-    for pk in finished.filter(artifacts_at=None).values_list("pk", flat=True)[:most]:
-        current_app.send_task(KEEP_REFLECTION, args=[pk])
 
 
 def is_too_late(mission: Mission, now: datetime) -> bool:
@@ -78,10 +85,20 @@ def write(reflection_id: int) -> None:
         _look_back(claim)
     except claims.Lost:
         claims.look_again(claim.row)  # too slow: another worker's now, or deleted
+    except stopping.Stopping:
+        claim.hand_back()
+    except Exception:
+        seed = f"reflection {claim.row.pk}"
+        at = retries.after_breaking_off(claim.row.attempts, timezone.now(), seed=seed)
+        claims.leave(lambda: claim.break_off(at))
+        raise
+    except BaseException:  # this process is being ended
+        claims.leave(claim.hand_back)
+        raise
 
 
 def _look_back(claim: claims.Claim[Reflection]) -> None:
-    if claim.fence > Reflection.MOST_ATTEMPTS * claim.row.asked:
+    if claim.is_hopeless:
         _failed(claim, Incident.Kind.CRASH, "The reflection broke off at every attempt.")
         return
     if not privacy.may_be_read(claim.row.owner.pk):
@@ -89,11 +106,27 @@ def _look_back(claim: claims.Claim[Reflection]) -> None:
         return
     try:
         facts = _facts(claim)
-        _written(claim, facts, conversation.ask(claim, question(claim.row, facts)))
+        reply = conversation.ask(claim, question(claim.row, facts))
+        while_the_database_is_away(lambda: _written(claim, facts, reply))
+    except conversation.NotAsked as reason:
+        seed = f"reflection {claim.row.pk} {claim.fence}"
+        claim.hand_back(retries.later(timezone.now(), reason.wait_s, seed=seed))
     except conversation.NoReply as reason:
-        _failed(claim, reason.kind, str(reason))
+        _try_again_or_fail(claim, reason)
     except conversation.NotAllowed:
         claim.drop()
+
+
+def _try_again_or_fail(claim: claims.Claim[Reflection], reason: conversation.NoReply) -> None:
+    """What passes is waited out; nobody waits in front of a page for it."""
+    row, at = claim.row, None
+    if reason.is_passing and row.attempts < Reflection.MOST_ATTEMPTS:
+        setbacks, wait_s, seed = row.attempts - 1, reason.wait_s, f"reflection {row.pk}"
+        at = retries.next_try(reason.kind, setbacks, timezone.now(), wait_s=wait_s, seed=seed)
+    if at is not None:
+        claim.break_off(at)
+    else:
+        while_the_database_is_away(lambda: _failed(claim, reason.kind, str(reason)))
 
 
 def question(reflection: Reflection, facts: Facts) -> Question[replies.Reflection]:
@@ -130,20 +163,22 @@ def _written(claim: claims.Claim[Reflection], facts: Facts, reply: replies.Refle
             outcome=Outcome.WRITTEN,
             finished_at=timezone.now(),
             lease_until=None,
+            file_due_at=timezone.now(),
             reply=reply.model_dump(mode="json"),
         )
         if reflection.mission.is_brief_mailed:
             _mail_tester(reflection)
-        _keep_later(reflection)
+        files.keep_later(reflection)
 
 
 def _failed(claim: claims.Claim[Reflection], kind: str, detail: str) -> None:
     """Failed in the open: an incident and an alert; the tester's page shows the facts alone."""
     reflection = claim.row
     with transaction.atomic():
-        claim.write(outcome=Outcome.FAILED, finished_at=timezone.now(), lease_until=None)
+        now = timezone.now()
+        claim.write(outcome=Outcome.FAILED, finished_at=now, lease_until=None, file_due_at=now)
         record.open_incident(reflection, kind, detail)
-        _keep_later(reflection)
+        files.keep_later(reflection)
 
 
 def ask_again(reflection: Reflection) -> bool:
@@ -152,12 +187,15 @@ def ask_again(reflection: Reflection) -> bool:
         is_asked = Reflection.objects.filter(pk=reflection.pk, outcome=Outcome.FAILED).update(
             outcome=Outcome.DUE,
             asked=F("asked") + 1,
+            attempts=0,
+            file_attempts=0,
             facts=None,
             finished_at=None,
             artifacts_at=None,
+            file_due_at=None,
         )
         if is_asked:
-            _publish_later(WRITE_REFLECTION, reflection)
+            _publish_later(reflection)
     return bool(is_asked)
 
 
@@ -172,12 +210,9 @@ def _mail_tester(reflection: Reflection) -> None:
     )
 
 
-def _keep_later(reflection: Reflection) -> None:
-    _publish_later(KEEP_REFLECTION, reflection)
-
-
-def _publish_later(task: str, reflection: Reflection) -> None:
-    transaction.on_commit(lambda: current_app.send_task(task, args=[reflection.pk]), robust=True)
+def _publish_later(reflection: Reflection) -> None:
+    args = [reflection.pk]
+    transaction.on_commit(lambda: current_app.send_task(WRITE_REFLECTION, args=args), robust=True)
 
 
 @transaction.atomic
@@ -192,8 +227,8 @@ def keep_artifact(reflection_id: int) -> None:
     key = artifacts.key_for(mission.owner, mission.pk, local_date, name)
     told = {"mission": str(mission.pk), "facts": reflection.facts, "reply": reflection.reply}
     record.keep_texts(reflection, key, told)
-    reflection.artifacts_at = timezone.now()
-    reflection.save(update_fields=["artifacts_at"])
+    reflection.artifacts_at, reflection.file_due_at = timezone.now(), None
+    reflection.save(update_fields=["artifacts_at", "file_due_at"])
 
 
 def forget_facts(now: datetime) -> int:

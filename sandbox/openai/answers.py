@@ -11,6 +11,11 @@ from sandbox.openai.checks import BadRequest
 from sandbox.openai.models import KNOWN
 
 CHARS_PER_TOKEN = 4
+# What it grants in a minute. Nobody is held to it: 429 is a mode.
+LIMITS = {
+    "x-ratelimit-limit-requests": "10000",
+    "x-ratelimit-limit-tokens": "10000000",
+}
 
 
 def error(
@@ -78,7 +83,8 @@ def completion(
             "usage": _usage(body, text or refusal or ""),
             "service_tier": "default",
             "system_fingerprint": f"fp_{hashlib.sha256(snapshot.encode()).hexdigest()[:10]}",
-        }
+        },
+        headers=LIMITS,
     )
 
 

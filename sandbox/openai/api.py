@@ -79,14 +79,16 @@ def one_model(request: HttpRequest, name: str) -> JsonResponse:
 
 @require_GET
 def requests(request: HttpRequest) -> JsonResponse:
-    """The bodies of the last requests, oldest first: for tests and for the curious."""
-    return JsonResponse({"data": recall("openai:requests") or []})
+    """The bodies of the last requests, oldest first, and how many came in all."""
+    kept = recall("openai:requests") or []
+    return JsonResponse({"data": kept, "count": recall("openai:count") or 0})
 
 
 def _keep(body: dict[str, Any]) -> None:
     with alone():
         kept = recall("openai:requests") or []
         remember("openai:requests", [*kept, body][-KEPT_REQUESTS:])
+        remember("openai:count", (recall("openai:count") or 0) + 1)
 
 
 def _refused(mode: Mode) -> JsonResponse | None:

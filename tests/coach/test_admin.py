@@ -2,15 +2,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
-from coach import admin
-from coach.models import Incident, MissionRun, ModelCall
+from accounts import listing
+from accounts.models import Artifact, AuditEvent, User
+from coach import admin, again
+from coach.models import Feedback, Incident, MissionRun, ModelCall
 from missions.models import Mission
+from tests import factories
+from tests.coach.conftest import Message
 from tests.coach.samples import reply, situation
+from tests.conftest import signed_in
 from tests.factories import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +83,17 @@ def test_operator_sees_that_a_run_went_and_not_what_it_told(
     assert [word for word in PRIVATE if word in told] == []
 
 
+def test_operator_sees_who_has_a_run_and_how_often_it_was_tried(
+    rows: dict[str, Any], as_operator: Client
+) -> None:
+    MissionRun.objects.update(attempts=41, setbacks=42, published=43, lease_until=NOW)
+
+    page = as_operator.get(change(rows, "missionrun")).content.decode()
+
+    told = [number for number in ("41", "42", "43") if f'readonly">{number}</div>' in page]
+    assert (told, "Lease until" in page) == (["41", "42", "43"], True)
+
+
 def test_operator_sees_what_was_asked_for_and_what_it_cost_by_month(
     rows: dict[str, Any], as_operator: Client
 ) -> None:
@@ -106,7 +125,7 @@ def test_operator_sees_what_was_asked_for_and_what_it_cost_by_month(
     assert "None" not in page[page.index("By month and model") :]
 
 
-def test_sums_take_one_query_whatever_was_asked(
+def test_sums_take_as_many_queries_whatever_was_asked(
     rows: dict[str, Any], django_assert_num_queries: Any
 ) -> None:
     for attempt in range(2, 9):
@@ -114,8 +133,8 @@ def test_sums_take_one_query_whatever_was_asked(
             run=rows["missionrun"], attempt=attempt, model=f"m{attempt}", outcome="accepted"
         )
 
-    with django_assert_num_queries(1):
-        assert len(admin.spent_by_month()) == 8
+    with django_assert_num_queries(2):
+        assert len(admin.spent_by_month(NOW)) == 8
 
 
 @pytest.mark.parametrize("name", ["missionrun", "modelcall"])
@@ -146,6 +165,188 @@ def test_operator_closes_an_incident_with_a_note(rows: dict[str, Any], as_operat
     incident = Incident.objects.get()
     assert (incident.resolved_at, incident.note) == (NOW, "The disk was full.")
     assert incident.detail == "It kept breaking off."
+
+
+def words_of(answer: Any) -> list[str]:
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def choose(client: Client, action: str, *rows: Any) -> list[str]:
+    """The words of an action on chosen rows of one model."""
+    path = reverse(f"admin:coach_{rows[0]._meta.model_name}_changelist")
+    chosen = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+    return words_of(client.post(path, chosen))
+
+
+def trail() -> list[tuple[Any, ...]]:
+    rows = AuditEvent.objects.exclude(kind="signed_in").order_by("pk")
+    return list(rows.values_list("kind", "user__email", "actor__email", "details"))
+
+
+# --- Run again ---
+
+
+@time_machine.travel(NOW, tick=False)
+def test_operator_runs_a_day_again_with_the_first_attempt_kept_and_is_on_record(
+    rows: dict[str, Any],
+    as_operator: Client,
+    published: list[Message],
+    media: Any,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    run = rows["missionrun"]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        words = choose(as_operator, "run_again", run)
+
+    held = MissionRun.objects.get()
+    assert words == ["1 of 1 chosen run again."]
+    assert (held.pk, held.outcome, held.asked, held.decision) == (run.pk, "due", 2, None)
+    assert [(one["asked"], one["why"]) for one in held.superseded] == [(1, "operator")]
+    assert (ModelCall.objects.count(), Artifact.objects.count()) == (1, 1)
+    day = (run.mission.owner_id, str(run.mission_id), "2026-07-04")
+    assert published == [("coach.run_mission_day", day)]
+    about = {"run": str(run.pk), "local_date": "2026-07-04"}
+    assert trail() == [("rerun", "tester@example.org", "operator@example.org", about)]
+    page = as_operator.get(change(rows, "missionrun")).content.decode()
+    assert "2026-07-04 05:30 UTC, operator" in page
+
+
+@time_machine.travel(NOW, tick=False)
+def test_refusals_are_told_in_words_and_stop_nobody_else(
+    rows: dict[str, Any], as_operator: Client, stranger: User, media: Any
+) -> None:
+    ridden = rows["missionrun"]
+    Feedback.objects.create(run=ridden, word=Feedback.Word.CHANGED)
+    over = run_of(factories.mission(stranger, state=Mission.State.MISSION_COMPLETE), "failed")
+    fine = run_of(factories.mission(stranger, name="Another"), "missed")
+
+    words = choose(as_operator, "run_again", ridden, over, fine)
+
+    day = "Tour of the Valleys on 2026-07-04"
+    assert sorted(words) == [
+        "1 of 3 chosen run again.",
+        f"{day} (done): {again.AlreadyRidden.words}",
+        f"{day} (failed): The coach only works on a mission in training or in its event.",
+    ]
+    outcomes = dict(MissionRun.objects.values_list("pk", "outcome"))
+    assert outcomes == {ridden.pk: "decided", over.pk: "failed", fine.pk: "due"}
+    assert [details["run"] for _, _, _, details in trail()] == [str(fine.pk)]
+
+
+def test_run_whose_first_attempt_cannot_be_kept_stays_as_it_is(
+    rows: dict[str, Any], as_operator: Client, monkeypatch: pytest.MonkeyPatch, media: Any
+) -> None:
+    def away(*_: Any, **__: Any) -> str:
+        raise OSError("no storage")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(default_storage, "save", away)
+        words = choose(as_operator, "run_again", rows["missionrun"])
+
+    assert "our storage is away" in words[0]
+    assert (MissionRun.objects.get().outcome, trail()) == ("decided", [])
+
+
+def test_operator_who_may_only_look_runs_nothing_again(rows: dict[str, Any], tester: User) -> None:
+    looker = factories.tester("looker@example.org", is_staff=True)
+    for name in ("missionrun", "incident"):
+        looker.user_permissions.add(Permission.objects.get(codename=f"view_{name}"))
+
+    for name, action in (("missionrun", "run_again"), ("incident", "resolve")):
+        client = signed_in(looker)
+        page = client.get(reverse(f"admin:coach_{name}_changelist")).content.decode()
+        choose(client, action, rows[name])
+        assert f'value="{action}"' not in page
+
+    assert (MissionRun.objects.get().asked, Incident.objects.get().resolved_at) == (1, None)
+
+
+def run_of(mission: Mission, outcome: str) -> MissionRun:
+    return MissionRun.objects.create(
+        mission=mission, local_date=TODAY, trigger="schedule", outcome=outcome, finished_at=NOW
+    )
+
+
+# --- Incidents ---
+
+
+@time_machine.travel(NOW, tick=False)
+def test_operator_resolves_what_is_open_and_is_on_record(
+    rows: dict[str, Any], as_operator: Client
+) -> None:
+    before = NOW - timedelta(days=1)
+    closed = Incident.objects.create(task="coach.sweep", kind="task", detail="", resolved_at=before)
+
+    words = choose(as_operator, "resolve", rows["incident"], closed)
+
+    assert words == ["1 of 2 chosen are resolved now."]
+    assert [one.resolved_at for one in Incident.objects.order_by("pk")] == [NOW, before]
+    assert [(kind, details["pk"], details["fields"]) for kind, _, _, details in trail()] == [
+        ("admin_changed", str(rows["incident"].pk), ["resolved_at"])
+    ]
+
+
+def test_incident_about_a_task_is_listed_shown_found_and_closed(
+    rows: dict[str, Any], as_operator: Client
+) -> None:
+    incident = Incident.objects.create(task="coach.sweep", kind="task", detail="KeyError, 5 times.")
+    path = reverse("admin:coach_incident_changelist")
+    page = reverse("admin:coach_incident_change", args=[incident.pk])
+
+    listed = as_operator.get(path).content.decode()
+    found = as_operator.get(path, {"q": "coach.sw"}).context["cl"].result_list
+    shown = as_operator.get(page).content.decode()
+    as_operator.post(page, {"kind": "task", "task": "coach.sweep", "note": "Mended."})
+
+    assert ("coach.sweep" in listed, "KeyError, 5 times." in shown) == (True, True)
+    assert list(found) == [incident]
+    incident.refresh_from_db()
+    assert incident.note == "Mended."
+
+
+@time_machine.travel(NOW, tick=False)
+def test_operator_has_files_stored_again_that_were_given_up(
+    rows: dict[str, Any], as_operator: Client
+) -> None:
+    given_up = Incident.objects.create(run=rows["missionrun"], kind="storage", detail="")
+
+    words = choose(as_operator, "store_again", rows["incident"], given_up)
+
+    assert words == ["The files of 1 of 2 chosen are due again."]
+    assert MissionRun.objects.get().file_due_at == NOW
+    assert Incident.objects.get(pk=given_up.pk).resolved_at == NOW
+
+
+# --- Tables of millions ---
+
+
+@pytest.mark.parametrize("name", ["missionrun", "modelcall"])
+def test_list_counts_no_further_than_anybody_leafs(
+    rows: dict[str, Any],
+    as_operator: Client,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Any,
+) -> None:
+    run = rows["missionrun"]
+    for day in range(1, 4):
+        MissionRun.objects.create(
+            mission=run.mission, local_date=TODAY - timedelta(days=day), trigger="schedule"
+        )
+        ModelCall.objects.create(run=run, attempt=day + 1, model="m", outcome="accepted")
+    path = reverse(f"admin:coach_{name}_changelist")
+    whole = as_operator.get(path)
+    monkeypatch.setattr(listing, "MOST", 3)
+
+    with django_assert_num_queries({"missionrun": 4, "modelcall": 7}[name]) as asked:
+        cut = as_operator.get(path)
+
+    counts = [query["sql"] for query in asked.captured_queries if "COUNT(*)" in query["sql"]]
+    assert [sql for sql in counts if "LIMIT 3" not in sql] == []
+    assert (whole.context["cl"].result_count, cut.context["cl"].result_count) == (4, 3)
+    told = "Only the first 3 are listed."
+    assert (told in whole.content.decode(), told in cut.content.decode()) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["missionrun", "modelcall", "incident"])

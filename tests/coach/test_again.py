@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 
 from accounts import artifacts
 from accounts.models import Artifact, User
-from coach import again, claims, daily_run, llm, record
+from coach import again, claims, daily_run, llm, mornings, queue, record
 from coach.again import Why, ask_again
 from coach.models import CheckIn, Feedback, Incident, MissionRun, ModelCall
 from missions.models import BonusAward, EventProgress, Mission
@@ -114,6 +114,23 @@ def test_decided_run_is_open_again_and_keeps_a_line_of_what_was_said(
     assert again.earlier(run)[0]["finished_at"] == NOW
 
 
+def test_second_asking_that_nobody_begins_in_time_is_missed_and_not_sent_at_night(
+    decided: MissionRun,
+) -> None:
+    ask_again(decided, LATER, Why.CHECK_IN)
+    late = LATER + timedelta(hours=12)
+
+    assert mornings.miss_what_is_too_late(late - timedelta(seconds=1)) == 0
+    assert mornings.miss_what_is_too_late(late) == 1
+
+    decided.refresh_from_db()
+    assert (decided.outcome, decided.decision) == ("missed", None)
+    assert [one["summary"] for one in decided.superseded] == [
+        "Maintain: 60 min, moderate intensity"
+    ]
+    assert claims.take(decided, late) is None
+
+
 def test_failed_run_is_asked_for_again(claim: claims.Claim[MissionRun]) -> None:
     record.failed(claim, Incident.Kind.TIMEOUT, "The model did not answer in time.")
 
@@ -151,7 +168,8 @@ def test_run_that_nobody_has_begun_only_waits_on(
     with django_capture_on_commit_callbacks(execute=True):
         ask_again(run, LATER, Why.CHECK_IN)
 
-    assert MissionRun.objects.values().get() == before
+    told = {"published": 1, "publish_at": LATER + queue.PATIENCE}
+    assert MissionRun.objects.values().get() == {**before, **told}
     assert [name for name, _ in published] == ["coach.run_mission_day"]
 
 
@@ -267,8 +285,8 @@ def test_asking_again_costs_a_fixed_number_of_queries(
 ) -> None:
     record.keep_artifacts(decided.pk)
 
-    # Consent, the row, its feedback, the change; and the two of a savepoint.
-    with django_assert_num_queries(6):
+    # Consent, the row, its feedback, the change, its message; and the two of a savepoint.
+    with django_assert_num_queries(7):
         ask_again(decided, LATER, Why.CHECK_IN)
 
 
@@ -324,24 +342,49 @@ def test_second_asking_that_breaks_off_every_time_ends_as_an_incident(
     decided: MissionRun,
 ) -> None:
     run = ask_again(decided, LATER, Why.CHECK_IN)
-    MissionRun.objects.update(fence=2 * MissionRun.MOST_ATTEMPTS)
+    MissionRun.objects.update(attempts=MissionRun.MOST_ATTEMPTS)
 
-    daily_run.run_day(run)
+    with time_machine.travel(LATER, tick=False):
+        daily_run.run_day(run)
 
     assert (run.outcome, [one.kind for one in run.incidents.all()]) == (Outcome.FAILED, ["crash"])
     assert Notification.objects.get(kind="no_brief").subject.startswith("Again: ")
     assert "did not know what" in Notification.objects.get(kind="no_brief").text
 
 
+@pytest.mark.parametrize(
+    ("why", "subject", "told"),
+    [
+        (Why.CHECK_IN, "Again: Lanterne Rouge: no", "did not know what you said since"),
+        (Why.OPERATOR, "Again: Lanterne Rouge: no", "an operator had it made anew"),
+        (Why.MISSED, "Lanterne Rouge: no", "there is no workout.\n\nThe operators"),
+    ],
+)
+def test_mail_of_a_second_asking_that_fails_says_why_there_was_one(
+    decided: MissionRun, why: Why, subject: str, told: str
+) -> None:
+    run = ask_again(decided, LATER, why)
+    MissionRun.objects.update(attempts=MissionRun.MOST_ATTEMPTS)
+
+    with time_machine.travel(LATER, tick=False):
+        daily_run.run_day(run)
+
+    mail = Notification.objects.get(kind="no_brief")
+    assert mail.subject.startswith(subject)
+    assert told in mail.text
+    assert run.why_again == why
+
+
 def test_crashes_of_the_first_asking_are_no_reason_to_give_up_the_second(
     decided: MissionRun, stand_ins: StandIns
 ) -> None:
-    MissionRun.objects.update(fence=MissionRun.MOST_ATTEMPTS)
+    MissionRun.objects.update(attempts=MissionRun.MOST_ATTEMPTS)
 
     run = ask_again(decided, LATER, Why.CHECK_IN)
-    daily_run.run_day(run)
+    with time_machine.travel(LATER, tick=False):
+        daily_run.run_day(run)
 
-    assert (run.outcome, run.fence) == (Outcome.DECIDED, MissionRun.MOST_ATTEMPTS + 2)
+    assert (run.outcome, run.attempts) == (Outcome.DECIDED, 1)
 
 
 def test_check_in_while_the_model_thinks_makes_the_worker_lose_the_run(
@@ -366,3 +409,49 @@ def test_check_in_while_the_model_thinks_makes_the_worker_lose_the_run(
     assert (run.outcome, run.situation, run.decision) == (Outcome.DUE, None, None)
     assert ModelCall.objects.count() == 0
     assert Notification.objects.count() == 0
+
+
+def missed(mission: Mission, **fields: Any) -> MissionRun:
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY,
+        trigger="schedule",
+        give_up_at=NOW,
+        start_at=NOW - timedelta(hours=12),
+        **fields,
+    )
+    record.missed(MissionRun.objects.too_late(NOW), NOW, most=1)
+    return run
+
+
+def test_missed_run_that_is_wanted_after_all_is_its_first_asking_still(mission: Mission) -> None:
+    run = missed(mission)
+
+    again.make_up_for(run, LATER)
+    again.make_up_for(run, LATER)
+
+    assert state(run) == {**OPEN_AGAIN, "asked": 1}
+    latest = LATER + timedelta(hours=12)
+    assert (run.give_up_at, run.start_at, run.published) == (latest, LATER, 1)
+    assert run.superseded == []
+    with time_machine.travel(LATER, tick=False):
+        claim = claims.take(run, LATER)
+        assert claim is not None
+        claim.write(situation=situation().model_dump(mode="json"))
+        record.decided(claim, decision())
+    brief = Notification.objects.get(kind="brief")
+    assert brief.dedupe_key == f"brief:{mission.pk}:2026-07-04"
+    assert not brief.subject.startswith("Again")
+
+
+def test_missed_run_that_had_asked_the_model_is_asked_for_again(mission: Mission) -> None:
+    run = missed(mission, outcome="under_way", lease_until=NOW - timedelta(hours=1))
+    ModelCall.objects.create(
+        run=run, attempt=1, model="m", prompt="first", reply="{}", outcome="rejected"
+    )
+
+    again.make_up_for(run, LATER)
+
+    assert run.asked == 2
+    told = json.loads(artifacts.read(Artifact.objects.get()))
+    assert (told["outcome"], [call["prompt"] for call in told["calls"]]) == ("missed", ["first"])

@@ -55,6 +55,8 @@ def in_short(run: MissionRun) -> dict[str, Any]:
         "outcome": run.outcome,
         "summary": run.summary,
         "opened_at": "2026-07-04T05:30:00Z",
+        "waits_for": None,
+        "waits_until": None,
         "finished_at": "2026-07-04T05:30:00Z" if run.finished_at else None,
     }
 
@@ -222,6 +224,57 @@ def test_too_many_wishes_are_told_when_to_come_again(
     assert codes == [202, 202]
     assert (answer.status_code, answer["Content-Type"]) == (429, PROBLEM)
     assert answer["Retry-After"] == "1800"
+
+
+def test_run_that_waits_tells_for_what_and_until_when(as_tester: Client, mission: Mission) -> None:
+    later = {"start_at": NOW + timedelta(minutes=15), "publish_at": NOW + timedelta(minutes=15)}
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY,
+        trigger="schedule",
+        wait_until=NOW + timedelta(hours=2),
+        **later,
+    )
+    whats = []
+    for fields in ({}, {"wait_until": None, "setbacks": 1}, {"start_at": NOW}):
+        MissionRun.objects.update(**fields)
+        listed = as_tester.get(runs_of(mission)).json()["results"][0]
+        told = as_tester.get(f"/api/runs/{run.pk}").json()
+        assert (listed["waits_for"], listed["waits_until"]) == (
+            told["waits_for"],
+            told["waits_until"],
+        )
+        whats.append((told["waits_for"], told["waits_until"]))
+
+    assert whats == [
+        ("night", "2026-07-04T07:30:00Z"),
+        ("retry", "2026-07-04T05:45:00Z"),
+        (None, None),
+    ]
+
+
+def test_wish_for_todays_brief_ends_its_wait(as_tester: Client, mission: Mission) -> None:
+    MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY,
+        trigger="schedule",
+        start_at=NOW + timedelta(minutes=15),
+        wait_until=NOW + timedelta(hours=2),
+    )
+
+    answer = as_tester.post(runs_of(mission))
+
+    assert (answer.status_code, answer.json()["run"]["waits_for"]) == (202, None)
+
+
+def test_missed_run_is_told_as_such(as_tester: Client, mission: Mission) -> None:
+    run = MissionRun.objects.create(
+        mission=mission, local_date=TODAY, trigger="schedule", outcome="missed", finished_at=NOW
+    )
+
+    told = as_tester.get(f"/api/runs/{run.pk}").json()
+
+    assert (told["outcome"], told["decision"], told["numbers"]) == ("missed", None, [])
 
 
 # --- the database ------------------------------------------------------------------------------

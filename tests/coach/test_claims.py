@@ -10,13 +10,15 @@ from tests.factories import NOW, TODAY
 pytestmark = pytest.mark.django_db
 
 Outcome = MissionRun.Outcome
-LEASE = timedelta(minutes=4)
+LEASE = timedelta(minutes=3)
 DECIDED = {"action": "ease"}
 
 
 @pytest.fixture
 def run(mission: Mission) -> MissionRun:
-    return MissionRun.objects.create(mission=mission, local_date=TODAY, trigger="schedule")
+    return MissionRun.objects.create(
+        mission=mission, local_date=TODAY, trigger="schedule", start_at=NOW
+    )
 
 
 def same(run: MissionRun) -> MissionRun:
@@ -69,10 +71,10 @@ def test_renew_moves_the_end_of_the_lease(run: MissionRun) -> None:
     claim = claims.take(run, NOW)
     assert claim is not None
 
-    claim.renew(NOW + timedelta(minutes=3))
+    claim.renew(NOW + timedelta(minutes=2))
 
-    assert claims.take(same(run), NOW + timedelta(minutes=7)) is None
-    assert same(run).lease_until == NOW + timedelta(minutes=7)
+    assert claims.take(same(run), NOW + timedelta(minutes=5)) is None
+    assert same(run).lease_until == NOW + timedelta(minutes=5)
 
 
 def test_write_of_a_worker_that_was_too_slow_changes_nothing(run: MissionRun) -> None:
@@ -108,3 +110,39 @@ def test_write_to_a_run_that_was_deleted_is_lost(run: MissionRun) -> None:
 
     with pytest.raises(claims.Lost):
         claim.write(summary="for nobody")
+
+
+def test_run_that_waits_for_its_time_is_nobody_s_before(run: MissionRun) -> None:
+    MissionRun.objects.update(start_at=NOW + timedelta(seconds=1))
+
+    assert claims.take(same(run), NOW) is None
+    assert claims.take(same(run), NOW + timedelta(seconds=1)) is not None
+
+
+def test_hand_back_is_no_attempt_and_a_break_off_is_one(run: MissionRun) -> None:
+    for _ in range(3):
+        claim = claims.take(same(run), NOW)
+        assert claim is not None
+        claim.hand_back(setbacks=1)
+    handed = same(run)
+    claim = claims.take(same(run), NOW)
+    assert claim is not None
+    claim.break_off(NOW + timedelta(seconds=10), published=0)
+    broken = same(run)
+
+    assert (handed.outcome, handed.attempts, handed.fence, handed.setbacks) == ("due", 0, 3, 1)
+    assert (broken.outcome, broken.attempts, broken.fence) == ("due", 1, 4)
+    assert claims.take(same(run), NOW + timedelta(seconds=10)) is None
+    assert claims.take(same(run), NOW + timedelta(seconds=11)) is not None
+
+
+def test_what_was_handed_back_is_written_by_nobody_any_more(run: MissionRun) -> None:
+    claim = claims.take(run, NOW)
+    assert claim is not None
+    claim.hand_back()
+
+    with pytest.raises(claims.Lost):
+        claim.write(summary="too late")
+    claims.leave(claim.hand_back)
+
+    assert (same(run).summary, same(run).attempts) == ("", 0)

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from coach import replies
 from coach.again import MOST_ASKINGS
 from coach.models import MissionRun
@@ -75,6 +75,9 @@ def test_command_asks_again_where_it_is_told_to(
     MissionRun.objects.update(asked=MOST_ASKINGS)
     with pytest.raises(CommandError, match="asked 4 times for today"):
         run_mission_day(mission, "--again")
+    [event] = AuditEvent.objects.filter(kind="rerun")
+    assert (event.user, event.actor, event.address) == (mission.owner, None, None)
+    assert event.details == {"run": str(run.pk), "local_date": "2026-07-04", "by": "command"}
 
 
 def test_command_leaves_a_run_that_a_worker_holds(

@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import Ftp
-from coach import done, record, results
+from coach import done, forgetting, results
 from coach.models import MissionRun
 from coach.replies import WorkoutPlan
 from connections import readings
@@ -217,9 +217,9 @@ def test_what_was_matched_is_forgotten_with_the_situation(rider: Mission) -> Non
     run = decided(rider)
     MissionRun.objects.filter(pk=run.pk).update(done=RIDDEN)
 
-    record.forget_situations(NOW + timedelta(days=178))
+    forgetting.situations(NOW + timedelta(days=178))
     assert MissionRun.objects.filter(done__isnull=False, situation__isnull=False).count() == 1
-    record.forget_situations(NOW + timedelta(days=181))
+    forgetting.situations(NOW + timedelta(days=181))
 
     assert MissionRun.objects.filter(done__isnull=True, situation__isnull=True).count() == 1
 

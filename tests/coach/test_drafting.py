@@ -5,14 +5,16 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.db import IntegrityError
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts import artifacts
 from accounts.models import Artifact, Ftp, User
-from coach import conversation, mornings, prompts, tasks
+from coach import conversation, mornings, pace, prompts, stopping, tasks
 from coach.builder import drafting, mission_builder
+from coach.builder.draft_failures import FAILURES
 from coach.models import Incident, MissionDraft, ModelCall
 from missions import editing
 from missions.models import Mission
@@ -147,7 +149,7 @@ def test_answer_of_a_killed_worker_is_not_paid_for_twice(due: MissionDraft, mode
 def test_drafting_that_breaks_off_at_every_attempt_fails_and_a_new_wish_may_try_again(
     due: MissionDraft, model: Model
 ) -> None:
-    MissionDraft.objects.update(fence=MissionDraft.MOST_ATTEMPTS)
+    MissionDraft.objects.update(attempts=MissionDraft.MOST_ATTEMPTS)
 
     drafting.make(due.pk, NOW)
 
@@ -156,6 +158,87 @@ def test_drafting_that_breaks_off_at_every_attempt_fails_and_a_new_wish_may_try_
     assert Incident.objects.get().about == due
     model.decides(drafts.proposal())
     assert mission_builder.draft_now(due, NOW).outcome == Outcome.DRAFTED
+
+
+@pytest.mark.parametrize(
+    ("mode", "failure"), [("rate_limited", "rate_limited"), ("server_error", "model_error")]
+)
+def test_draft_does_not_wait_for_a_model_that_cannot_be_asked(
+    due: MissionDraft, stand_ins: StandIns, mode: str, failure: str
+) -> None:
+    """Its tester waits in front of the page, and is told to try again."""
+    stand_ins.mode("openai", mode, seconds=40)
+
+    drafting.make(due.pk, NOW)
+
+    due.refresh_from_db()
+    assert (due.outcome, due.failure) == ("failed", failure)
+    assert FAILURES[Incident.Kind(failure)].is_retryable
+
+
+def test_draft_that_finds_no_room_at_the_model_says_that_the_coach_is_busy(
+    due: MissionDraft, model: Model, settings: LazySettings
+) -> None:
+    pace.take(settings.COACH_MODEL_BUILDER, 1, NOW)
+    pace.close_all(NOW + timedelta(seconds=40))
+
+    drafting.make(due.pk, NOW)
+
+    due.refresh_from_db()
+    assert (due.outcome, due.failure, model.questions) == ("failed", "rate_limited", [])
+    assert due.calls.count() == 0
+
+
+def test_draft_takes_what_the_mornings_leave(
+    due: MissionDraft, model: Model, settings: LazySettings
+) -> None:
+    settings.COACH_REQUESTS_PER_MINUTE = 10
+    for _ in range(9):
+        pace.take(settings.COACH_MODEL_BUILDER, 1, NOW, share=pace.MORNINGS_SHARE)
+    with pytest.raises(pace.NotYet):
+        pace.take(settings.COACH_MODEL_BUILDER, 1, NOW, share=pace.MORNINGS_SHARE)
+    model.decides(drafts.proposal())
+
+    drafting.make(due.pk, NOW)
+
+    due.refresh_from_db()
+    assert due.outcome == "drafted"
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "is_held"), [(ValueError, 1, True), (SystemExit, 0, False)]
+)
+def test_draft_that_breaks_off_is_raised_and_left_to_the_next(
+    due: MissionDraft,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    attempts: int,
+    is_held: bool,
+) -> None:
+    def breaks(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(drafting, "question_for", breaks)
+
+    with pytest.raises(error):
+        drafting.make(due.pk, NOW)
+
+    due.refresh_from_db()
+    assert (due.outcome, due.attempts, due.lease_until is not None) == ("due", attempts, is_held)
+    if due.lease_until is not None:
+        assert 10 <= (due.lease_until - NOW).total_seconds() <= 12.5
+
+
+def test_worker_that_is_to_stop_leaves_a_draft_to_another(
+    due: MissionDraft, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_flag", bytearray(1))
+    stopping.begin()
+
+    drafting.make(due.pk, NOW)
+
+    due.refresh_from_db()
+    assert (due.outcome, due.attempts, due.lease_until, model.questions) == ("due", 0, None, [])
 
 
 @pytest.mark.parametrize("why", ["the event began meanwhile", "consent was withdrawn meanwhile"])
@@ -223,8 +306,7 @@ def test_sweep_hurries_drafts_nobody_holds_and_texts_that_lie_about(
     )
     drafts.draft(tester, outcome=Outcome.UNDER_WAY, asked=1, lease_until=NOW + timedelta(minutes=1))
     drafts.draft(tester)
-    told = drafts.drafted(tester)
-    told.calls.create(attempt=1, model="m", prompt="asked", reply="{}")
+    told = drafts.drafted(tester, file_due_at=NOW)
 
     with django_capture_on_commit_callbacks(execute=True):
         mornings.sweep(NOW)
@@ -233,7 +315,7 @@ def test_sweep_hurries_drafts_nobody_holds_and_texts_that_lie_about(
         [
             (drafting.DRAFT_MISSION, (str(lost.pk),)),
             (drafting.DRAFT_MISSION, (str(abandoned.pk),)),
-            (drafting.KEEP_DRAFT_TEXTS, (str(told.pk),)),
+            ("coach.keep_draft_texts", (str(told.pk),)),
         ]
     )
 

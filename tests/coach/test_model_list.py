@@ -192,7 +192,9 @@ def test_console_says_what_was_never_or_long_ago_looked_up(
 
     listing(monkeypatch, models())
     look(NOW)
-    assert "messagelist" not in as_operator.get("/admin/").content.decode()
+    page = as_operator.get("/admin/").content.decode()
+    assert "Not yet looked up" not in page
+    assert "was last read" not in page
     assert notices(NOW + timedelta(days=4)) == [
         "The model server’s list was last read on 23 November 2026."
     ]

@@ -59,6 +59,13 @@ def test_past_run_without_a_workout_or_an_answer_is_told_as_far_as_it_goes(
     ]
 
 
+def test_missed_day_is_not_told_as_one_that_was_coached(mission: Mission) -> None:
+    run(mission, 1, outcome="missed", decision=None)
+    run(mission, 2)
+
+    assert [one.date for one in told(mission)] == [TODAY - timedelta(days=2)]
+
+
 def test_past_runs_are_the_last_five_finished_ones_of_the_mission_newest_first(
     mission: Mission,
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from accounts import artifacts
 from accounts.models import Artifact
@@ -39,7 +40,7 @@ def claimed(mission: Mission) -> claims.Claim[MissionRun]:
         trigger="schedule",
         situation=situation().model_dump(mode="json"),
     )
-    claim = claims.take(run, NOW)
+    claim = claims.take(run, timezone.now())
     assert claim is not None
     return claim
 
@@ -131,6 +132,24 @@ def test_alert_does_not_carry_what_the_incident_tells_of_the_tester(
     alert = Notification.objects.get(kind="alert")
     assert "readiness 69" not in alert.text + alert.html
     assert claim.row.mission.owner.email not in alert.text + alert.html
+
+
+@pytest.mark.parametrize(
+    ("setbacks", "told"),
+    [(0, ""), (1, "Tried again  1 time\n"), (8, "Tried again  8 times\n")],
+)
+def test_alert_says_how_often_the_model_was_tried_again(
+    claim: claims.Claim[MissionRun], setbacks: int, told: str
+) -> None:
+    """Not how often the run was claimed: who asks again moves that on as well."""
+    claim.write(setbacks=setbacks, asked=2)
+
+    record.failed(claim, Kind.RATE_LIMITED, "429")
+
+    alert = Notification.objects.get(kind="alert")
+    by = "Started by   the morning schedule\n"
+    assert f"{by}{told}Asked for    2 times\n" in alert.text
+    assert ("Tried again" in alert.html, "2 times" in alert.html) == (bool(told), True)
 
 
 def test_alert_names_both_attempts_by_hashes_and_rules_alone(
@@ -335,4 +354,4 @@ def test_texts_stay_in_the_rows_while_the_storage_is_away(
             record.keep_artifacts(decided.pk)
 
     assert ModelCall.objects.get().reply == '{"action": "maintain"}'
-    assert list(MissionRun.objects.awaiting_artifacts()) == [decided]
+    assert (MissionRun.objects.get().file_due_at, Artifact.objects.count()) == (NOW, 0)

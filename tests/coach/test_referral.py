@@ -56,7 +56,7 @@ def test_failed_day_of_a_red_flag_carries_the_sentence_wherever_it_is_told(
     """Two replies of no use: no workout, and still the word that is no training decision."""
     told = situation({"health.red_flags": CHEST}).model_dump(mode="json")
     run = MissionRun.objects.create(
-        mission=mission, local_date=TODAY, trigger="schedule", situation=told
+        mission=mission, local_date=TODAY, trigger="schedule", situation=told, start_at=NOW
     )
     for _ in range(2):
         model.decides()

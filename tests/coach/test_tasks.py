@@ -7,8 +7,7 @@ from celery import current_app
 from django.conf import settings
 
 from accounts.models import Artifact, User
-from coach import mornings, record, results, tasks
-from coach.daily_run import NotLive
+from coach import files, queue, results, tasks
 from coach.models import MissionRun
 from lanterne.celery import app
 from missions import schedule
@@ -37,8 +36,8 @@ def test_names_that_are_sent_are_names_a_worker_knows() -> None:
     app.loader.import_default_modules()
     beat = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     sent = {
-        mornings.RUN_MISSION_DAY,
-        record.KEEP_ARTIFACTS,
+        queue.RUN_MISSION_DAY,
+        *files.TASKS.values(),
         results.SETTLE_EVENT,
         schedule.OPEN_MORNINGS,
     }
@@ -105,8 +104,20 @@ def test_tester_who_asked_to_be_deleted_is_not_coached_any_more(
 def test_task_for_a_mission_that_is_not_live_does_not_run(mission: Mission) -> None:
     Mission.objects.update(state=Mission.State.PREP)
 
-    with pytest.raises(NotLive):
-        run_mission_day(mission)
+    run_mission_day(mission)
+
+    assert MissionRun.objects.count() == 0
+
+
+def test_message_of_a_run_that_was_dropped_for_want_of_consent_is_no_fault(
+    mission: Mission,
+) -> None:
+    """Raised, it would be an incident and an alert to the operators."""
+    MissionRun.objects.create(mission=mission, local_date=TODAY, trigger="schedule")
+    User.objects.update(health_consent_at=None)
+
+    run_mission_day(mission, TODAY.isoformat())
+    run_mission_day(mission, TODAY.isoformat())
 
     assert MissionRun.objects.count() == 0
 
@@ -132,7 +143,7 @@ def test_sweep_hurries_along_a_run_that_was_left(
 
 def test_artifacts_are_kept_by_the_number_of_their_run(mission: Mission) -> None:
     run = MissionRun.objects.create(
-        mission=mission, local_date=TODAY, trigger="schedule", outcome="failed"
+        mission=mission, local_date=TODAY, trigger="schedule", outcome="failed", file_due_at=NOW
     )
 
     tasks.keep_artifacts(str(run.pk))

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -7,6 +8,7 @@ import time_machine
 from django.conf import LazySettings, settings
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from coach.models import MissionRun
 from missions.models import Mission
@@ -190,6 +192,118 @@ def test_run_status_of_a_decided_run_is_the_brief_and_asks_no_more(
     assert answer.context["brief"].first_line == run.summary
     assert 'data-announce="Maintain: 60 min, moderate intensity"' in page
     assert run.get_absolute_url() in page
+
+
+def waiting(mission: Mission, **fields: Any) -> MissionRun:
+    """A run that waits for the night until eight in Paris, and looks again before."""
+    values = {
+        "start_at": NOW + timedelta(minutes=15),
+        "publish_at": NOW + timedelta(minutes=15),
+        "wait_until": NOW + timedelta(minutes=30),
+        "trigger": "schedule",
+        **fields,
+    }
+    return MissionRun.objects.create(mission=mission, local_date=TODAY, **values)
+
+
+def text_of(page: str) -> str:
+    """As it is read, without its tags and line breaks."""
+    return " ".join(strip_tags(page).split())
+
+
+def test_run_that_waits_for_the_night_says_until_when_and_is_seldom_asked_for(
+    mission: Mission, as_tester: Client
+) -> None:
+    run = waiting(mission)
+
+    page = as_tester.get(run_status(run)).content.decode()
+
+    words = "Your brief is made as soon as it is in, and at 08:00 without it."
+    assert f"Waiting for last night’s sleep. {words} Get it now, without it" in text_of(page)
+    assert f'action="{run_now(mission)}"' in page
+    assert 'hx-trigger="every 60s"' in page
+    assert UNDER_WAY not in page
+
+
+def test_run_that_waits_names_the_zone_where_it_is_not_the_testers(
+    mission: Mission, as_tester: Client
+) -> None:
+    Mission.objects.update(timezone="Europe/London")
+
+    page = as_tester.get(run_status(waiting(mission))).content.decode()
+
+    assert "and at 07:00 London time without it." in text_of(page)
+
+
+def test_run_whose_model_could_not_be_asked_says_when_it_is_again(
+    mission: Mission, as_tester: Client
+) -> None:
+    drawn_up = situation().model_dump(mode="json")
+    run = waiting(mission, situation=drawn_up, wait_until=None, setbacks=1)
+
+    page = as_tester.get(run_status(run)).content.decode()
+
+    assert "It could not be made yet; we try again at 07:45. You need not stay here." in text_of(
+        page
+    )
+    assert 'hx-trigger="every 10s"' in page
+    assert "<form" not in page
+
+
+def test_page_that_shows_a_wait_is_left_as_it_is_until_that_changes(
+    mission: Mission, as_tester: Client
+) -> None:
+    run = waiting(mission)
+    [asked] = re.findall(r'hx-get="([^"]+)"', as_tester.get(run_status(run)).content.decode())
+
+    same = as_tester.get(asked)
+    MissionRun.objects.update(start_at=NOW)
+    begun = as_tester.get(asked)
+
+    assert (same.status_code, same.content) == (204, b"")
+    assert (begun.status_code, UNDER_WAY in begun.content.decode()) == (200, True)
+
+
+def test_run_now_ends_the_wait_for_the_night(mission: Mission, as_tester: Client) -> None:
+    run = waiting(mission)
+
+    page = as_tester.post(run_now(mission), headers=HX).content.decode()
+
+    run.refresh_from_db()
+    assert (run.start_at, run.wait_until) == (NOW, None)
+    assert UNDER_WAY in page
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "state", "is_offered"),
+    [(0, "TRAINING", True), (1, "TRAINING", False), (0, "PREP", False)],
+)
+def test_missed_run_says_so_and_offers_today_s_brief(
+    mission: Mission, as_tester: Client, days_ago: int, state: str, is_offered: bool
+) -> None:
+    Mission.objects.update(state=state)
+    run = MissionRun.objects.create(
+        mission=mission,
+        local_date=TODAY - timedelta(days=days_ago),
+        trigger="schedule",
+        outcome=Outcome.MISSED,
+        finished_at=NOW,
+    )
+
+    page = as_tester.get(run_status(run)).content.decode()
+
+    assert "We were not able to make this morning’s brief in time" in text_of(page)
+    assert ("Get today’s brief" in page) is is_offered
+    assert ("hx-trigger" in page, "No guidance" in page) == (False, False)
+
+
+def test_status_of_a_run_that_waits_costs_no_more_queries(
+    mission: Mission, as_tester: Client, django_assert_num_queries: Any
+) -> None:
+    run = waiting(mission)
+
+    with django_assert_num_queries(3):
+        as_tester.get(run_status(run))
 
 
 def test_run_status_is_asked_for_with_two_queries_beside_the_session(

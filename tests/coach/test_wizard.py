@@ -709,7 +709,7 @@ def test_wait_is_over_when_the_draft_is_there_or_failed(
     assert (answer.content, answer["HX-Redirect"]) == (b"", of(draft))
 
 
-@pytest.mark.parametrize("kind", Incident.Kind.values)
+@pytest.mark.parametrize("kind", FAILURES)
 def test_failure_says_what_happened_and_what_to_do(
     tester: User, as_tester: Client, kind: str
 ) -> None:

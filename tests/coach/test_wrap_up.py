@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import artifacts
-from accounts.models import Artifact, User
-from coach import mornings, tasks
+from accounts.models import Artifact, AuditEvent, User
+from coach import mornings, pace, stopping, tasks
 from coach.models import Incident, ModelCall, Reflection
 from coach.wrap_up import reflections
 from missions.models import BonusAward, EventProgress, Mission
@@ -171,11 +171,12 @@ def test_sweep_opens_it_once_and_publishes_it_until_it_is_written(
 
 
 def test_sweep_hurries_the_file_of_a_finished_one(
-    reflection: Reflection, published: list[Message]
+    reflection: Reflection, published: list[Message], django_capture_on_commit_callbacks: Any
 ) -> None:
-    Reflection.objects.update(outcome=Outcome.FAILED)
+    Reflection.objects.update(outcome=Outcome.FAILED, file_due_at=NOW)
 
-    mornings.sweep(NOW)
+    with django_capture_on_commit_callbacks(execute=True):
+        mornings.sweep(NOW)
 
     assert of_reflections(published) == [("coach.keep_reflection", (reflection.pk,))]
 
@@ -423,12 +424,91 @@ def test_answer_of_a_killed_worker_is_not_paid_for_twice(
 def test_reflection_that_breaks_off_at_every_attempt_fails(
     reflection: Reflection, model: Model
 ) -> None:
-    Reflection.objects.update(fence=Reflection.MOST_ATTEMPTS)
+    Reflection.objects.update(attempts=Reflection.MOST_ATTEMPTS)
 
     reflections.write(reflection.pk)
 
     assert (Reflection.objects.get().outcome, model.questions) == ("failed", [])
     assert Incident.objects.get().kind == "crash"
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_model_that_cannot_be_asked_is_waited_for_and_so_often_only(
+    reflection: Reflection, stand_ins: StandIns, is_told: bool
+) -> None:
+    stand_ins.mode("openai", "rate_limited" if is_told else "server_error", seconds=40)
+    plain = [40, 40, 40, 40] if is_told else [30, 60, 120]
+
+    waits, now = [], NOW
+    while True:
+        with time_machine.travel(now, tick=False):
+            reflections.write(reflection.pk)
+        row = Reflection.objects.get()
+        if row.lease_until is None:
+            break
+        with time_machine.travel(now, tick=False):
+            reflections.write(reflection.pk)  # too early
+        waits.append((row.lease_until - now).total_seconds())
+        now = row.lease_until + timedelta(seconds=1)
+
+    assert all(one <= wait <= 1.25 * one for one, wait in zip(plain, waits, strict=True))
+    assert row.outcome == "failed"
+    assert Incident.objects.get().kind == ("rate_limited" if is_told else "model_error")
+
+
+def test_model_that_is_asked_by_others_already_is_waited_for_and_that_does_not_count(
+    reflection: Reflection, model: Model, settings: LazySettings
+) -> None:
+    pace.take(settings.COACH_MODEL_BUILDER, 1, NOW)
+    pace.close_all(NOW + timedelta(seconds=40))
+
+    reflections.write(reflection.pk)
+
+    row = Reflection.objects.get()
+    assert (row.outcome, row.attempts, model.questions) == ("due", 0, [])
+    assert row.lease_until is not None
+    assert 40 <= (row.lease_until - NOW).total_seconds() <= 50
+    model.decides(reply())
+    with time_machine.travel(NOW + timedelta(seconds=51), tick=False):
+        reflections.write(reflection.pk)
+    assert Reflection.objects.get().outcome == "written"
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "wait_s"), [(ValueError, 1, 10), (KeyboardInterrupt, 0, None)]
+)
+def test_reflection_that_breaks_off_is_raised_and_left_to_the_next(
+    reflection: Reflection,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    attempts: int,
+    wait_s: float | None,
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(reflections, "draw_up", breaks)
+
+    with pytest.raises(error):
+        reflections.write(reflection.pk)
+
+    row = Reflection.objects.get()
+    assert (row.outcome, row.attempts, row.lease_until is None) == ("due", attempts, not wait_s)
+    if row.lease_until is not None and wait_s is not None:
+        assert wait_s <= (row.lease_until - NOW).total_seconds() <= 1.25 * wait_s
+
+
+def test_worker_that_is_to_stop_leaves_a_reflection_to_another(
+    reflection: Reflection, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "_flag", bytearray(1))
+    stopping.begin()
+
+    reflections.write(reflection.pk)
+
+    row = Reflection.objects.get()
+    assert (row.outcome, row.attempts, row.lease_until) == ("due", 0, None)
+    assert model.questions == []
 
 
 def test_tasks_do_what_their_names_say(reflection: Reflection, model: Model) -> None:
@@ -617,3 +697,5 @@ def test_operator_asks_again_for_those_that_failed(
     row = Reflection.objects.get()
     assert (row.outcome, row.asked) == ("due", 2)
     assert "Asked again for 1 of 1 chosen." in answer.content.decode()
+    [event] = AuditEvent.objects.filter(kind="admin_changed")
+    assert (event.actor, event.details["fields"]) == (answer.wsgi_request.user, ["asked"])

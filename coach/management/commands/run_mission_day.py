@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from coach import again, daily_run
+from coach import again, daily_run, reruns
 from coach.models import MissionRun
 from missions.models import Mission
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         try:
             run = daily_run.open_run(mission, day, MissionRun.Trigger.COMMAND)
             if options["again"]:
-                run = again.ask_again(run, timezone.now(), again.Why.OPERATOR)
+                run = reruns.rerun(run, timezone.now())
         except (again.NotAgain, again.NotNow) as refusal:
             raise CommandError(str(refusal)) from None
         except daily_run.NotLive as refusal:

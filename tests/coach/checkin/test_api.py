@@ -159,5 +159,5 @@ def test_calls_cost_a_fixed_number_of_queries(
 
     with django_assert_num_queries(5):
         as_tester.get(PATH)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(21):
         put(as_tester, feel=2)

@@ -197,6 +197,30 @@ def test_coach_is_asked_again_in_every_state_of_the_run(
 
 
 @pytest.mark.django_db
+def test_run_that_waits_for_the_night_waits_on_and_uses_it(mission: Mission) -> None:
+    later = NOW + timedelta(minutes=20)
+    run = put_run(mission, "due", start_at=later, publish_at=later, wait_until=later)
+
+    assert tell(mission) == WAITS
+
+    run.refresh_from_db()
+    assert (run.start_at, run.publish_at, run.wait_until) == (later, later, later)
+
+
+@pytest.mark.django_db
+def test_run_that_waits_for_the_model_asks_about_what_was_said(mission: Mission) -> None:
+    later = NOW + timedelta(minutes=20)
+    run = put_run(mission, "due", start_at=later, publish_at=later, setbacks=1)
+    MissionRun.objects.update(situation=situation().model_dump(mode="json"))
+
+    told = tell(mission)
+
+    run.refresh_from_db()
+    assert (told.outcome, told.run) == (Outcome.ASKED, run)
+    assert (run.outcome, run.asked, run.situation, run.start_at) == ("due", 2, None, NOW)
+
+
+@pytest.mark.django_db
 def test_who_wants_no_mail_is_told_to_look_at_home(mission: Mission) -> None:
     Mission.objects.update(is_brief_mailed=False)
     put_run(mission, "decided")
@@ -347,7 +371,7 @@ def test_finished_day_that_was_asked_again_is_decided_again(
     run = daily_run.open_run(mission, TODAY, MissionRun.Trigger.SCHEDULE)
     daily_run.run_day(run)
 
-    told = say(mission.owner, mission, TIRED, LINK, NOW + timedelta(minutes=1))
+    told = say(mission.owner, mission, TIRED, LINK, NOW)
     assert told.run is not None
     daily_run.run_day(told.run)
 

@@ -250,5 +250,5 @@ def test_telling_costs_a_fixed_number_of_queries(
 ) -> None:
     put_run(mission, "decided", artifacts_at=NOW)
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.post(address(mission))
