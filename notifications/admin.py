@@ -1,11 +1,12 @@
 from django.contrib import admin
 
 from accounts.admin import Record
+from accounts.listing import Long
 from notifications.models import Notification
 
 
 @admin.register(Notification)
-class NotificationAdmin(Record):
+class NotificationAdmin(Record, Long):
     list_display = ["created_at", "kind", "user", "state", "attempts", "sent_at", "last_error"]
     list_select_related = ["user"]
     list_filter = ["state", "kind"]

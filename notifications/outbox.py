@@ -2,9 +2,12 @@
 
 pending -> sending -> sent. Mail providers take no idempotency key, so a mail whose sending broke
 off with an unknown outcome is never sent again by itself: it is marked, and an operator told.
+
+`attempts` is the fence: what a sender writes counts only for the claim it made. One that slept past
+its claim may still say what became of its mail, but not have it sent once more.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from celery import current_app
 from django.conf import settings
@@ -12,15 +15,15 @@ from django.db import transaction
 from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
-from accounts import artifacts, deletion
+from accounts import artifacts, backoff, deletion
 from accounts.models import User
+from accounts.patience import while_the_database_is_away
 from notifications.delivery import OutcomeUnknown, RefusedForGood, RefusedForNow, hand_over
 from notifications.mail import Mail
 from notifications.models import Notification
 
 SEND = "notifications.send"
-FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=1)
+MOST_AT_ONCE = 500
 
 State = Notification.State
 
@@ -80,35 +83,41 @@ def send(notification_id: int, now: datetime) -> None:
         _finish(notification, State.UNKNOWN, str(doubt))
     else:
         notification.sent_at = now
-        _finish(notification, State.SENT, "")
+        # It is out: were that not written, an operator would have to look after it.
+        while_the_database_is_away(lambda: _finish(notification, State.SENT, ""))
 
 
 def _retry_or_give_up(notification: Notification, error: str, now: datetime) -> None:
     if now - notification.created_at > Notification.RETRY_FOR:
-        _finish(notification, State.GIVEN_UP, error)
+        _finish(notification, State.GIVEN_UP, error, f"{now:%Y-%m-%dT%H}")
         return
-    wait = min(FIRST_WAIT * 2 ** (notification.attempts - 1), LONGEST_WAIT)
+    wait = backoff.wait(notification.attempts, notification.dedupe_key)
     notification.next_attempt_at = now + wait
-    _finish(notification, State.PENDING, error)
+    if not _finish(notification, State.PENDING, error):
+        # Told as unknown meanwhile, its link taken away: it is known now, and not sent any more.
+        _finish(notification, State.GIVEN_UP, error)
 
 
 @transaction.atomic
-def _finish(notification: Notification, state: State, error: str) -> None:
+def _finish(notification: Notification, state: State, error: str, told_as: str = "") -> bool:
+    """Whether that is written: not once another claim was made, nor the account deleted."""
     notification.state = state
     notification.last_error = error
-    # By update and not by save: the account may have been deleted while we were sending.
-    written = Notification.objects.filter(pk=notification.pk).update(
+    before = [State.SENDING] if state == State.PENDING else [State.SENDING, State.UNKNOWN]
+    held = Notification.objects.filter(pk=notification.pk, attempts=notification.attempts)
+    written = held.filter(state__in=before).update(
         state=state,
         last_error=error,
         sent_at=notification.sent_at,
         next_attempt_at=notification.next_attempt_at,
     )
     if not written:
-        return
+        return False
     if state in {State.GIVEN_UP, State.UNKNOWN} and notification.kind != Notification.Kind.ALERT:
-        _tell_operators(notification)
+        _tell_operators(notification, told_as or str(notification.pk))
     if state != State.PENDING and notification.kind == Notification.Kind.ACCOUNT:
         _take_the_link_away(notification)
+    return True
 
 
 def _take_the_link_away(mail: Notification) -> None:
@@ -120,8 +129,11 @@ def _take_the_link_away(mail: Notification) -> None:
         row.update(text="", html="")
 
 
-def _tell_operators(lost: Notification) -> None:
-    """An alert about a mail that did not certainly arrive; alerts about alerts there are none."""
+def _tell_operators(lost: Notification, told_as: str) -> None:
+    """An alert about a mail that did not certainly arrive; alerts about alerts there are none.
+
+    Of those that nobody took for a day one an hour: then it is the provider, and all have it.
+    """
     if not settings.OPERATOR_EMAILS:
         return
     words = f"The mail “{lost.dedupe_key}” is {lost.get_state_display()}: {lost.last_error}."
@@ -134,7 +146,7 @@ def _tell_operators(lost: Notification) -> None:
             text=f"{words}\n{where}",
             html="",
         ),
-        dedupe_key=f"alert:mail:{lost.pk}:{lost.state}",
+        dedupe_key=f"alert:mail:{told_as}:{lost.state}",
         recipients=list(settings.OPERATOR_EMAILS),
     )
 
@@ -163,13 +175,31 @@ def _forget_recipient(notification: Notification, address: str) -> None:
         row.delete()
 
 
+@transaction.atomic
+def leave_in_doubt(until: datetime, why: str) -> tuple[int, int]:
+    """Have what was still open then never sent; how many with a link, and how many others.
+
+    For a database that was put back: whatever had not left by then may have left since.
+    """
+    unsent = Notification.objects.filter(
+        state__in=[State.PENDING, State.SENDING], created_at__lte=until
+    )
+    links = unsent.filter(kind=Notification.Kind.ACCOUNT)
+    count = links.count()
+    links.filter(user=None).delete()
+    links.update(state=State.UNKNOWN, last_error=why, text="", html="")
+    return count, unsent.update(state=State.UNKNOWN, last_error=why)
+
+
 def sweep(now: datetime) -> None:
     """Hurry along what no message carries, and say so where a sender disappeared in the act."""
-    for notification in Notification.objects.abandoned(now):
+    for notification in Notification.objects.abandoned(now)[:MOST_AT_ONCE]:
         with transaction.atomic():
-            abandoned = Notification.objects.abandoned(now).filter(pk=notification.pk)
+            abandoned = Notification.objects.abandoned(now).filter(
+                pk=notification.pk, attempts=notification.attempts
+            )
             if abandoned.update(state=State.UNKNOWN):
                 _finish(notification, State.UNKNOWN, "the sender stopped while sending")
     due = Notification.objects.due(now).order_by("next_attempt_at")
-    for pk in due.values_list("pk", flat=True)[:500]:
+    for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
         publish(pk)
