@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
 from django.views import defaults
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -26,6 +27,8 @@ from accounts.problems import MEDIA_TYPE, TITLES, Refusal
 from accounts.throttle import Throttled
 
 BROKEN = "Something broke on our side. It has been noted; try again in a while."
+AWAY = "We cannot reach our records right now. Try again in half a minute."
+AWAY_FOR_S = 30
 NOTHING_HERE = "There is nothing here, or it is not yours."
 
 
@@ -91,6 +94,17 @@ def broken(request: HttpRequest) -> HttpResponse:
     if is_api(request):
         return _answer(500, BROKEN)
     return defaults.server_error(request)
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """The database does not answer: nothing here asks it, not even who is signed in."""
+    if is_api(request):
+        answer: HttpResponse = _answer(503, AWAY)
+    else:
+        answer = HttpResponse(loader.get_template("503.html").render(), status=503)
+    answer.headers["Retry-After"] = str(AWAY_FOR_S)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def is_api(request: HttpRequest) -> bool:

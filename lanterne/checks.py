@@ -7,13 +7,18 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
-from django.db import OperationalError, ProgrammingError
+from django.db import Error as DatabaseError
+from django.db import OperationalError, ProgrammingError, connections
+from django.utils import timezone
 
 from accounts.encryption import WrongEncryptionKey, decrypt
 from coach import abilities, prices
 from coach.models import MissionRun
 from lanterne.starting import OURS
 from lanterne.stored_secrets import Place, places
+
+CLOCK_MAY_BE_OFF_S = 5
+CLOCK_MUST_NOT_BE_OFF_S = 60
 
 
 @register(OURS)
@@ -77,6 +82,40 @@ def _opens(place: Place) -> bool:
 
 
 @register(OURS)
+def clocks_agree(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Leases and send times are compared by processes of many machines."""
+    return [told for alias in databases or () if (told := _clock_against(alias)) is not None]
+
+
+def _clock_against(alias: str) -> CheckMessage | None:
+    off = seconds_off(alias)
+    if off is None or abs(off) <= CLOCK_MAY_BE_OFF_S:
+        return None
+    words = f"The clock of this machine is {off:+.0f} s off the clock of the database."
+    hint = "Switch on time synchronisation (NTP) on both, and start again."
+    if abs(off) <= CLOCK_MUST_NOT_BE_OFF_S:
+        return checks.Warning(words, hint=hint, id="lanterne.W004")
+    return Error(words, hint=hint, id="lanterne.E007")
+
+
+def seconds_off(alias: str) -> float | None:
+    """How far ahead this machine's clock is; None where both are one, or nobody answers."""
+    connection = connections[alias]
+    if connection.vendor != "postgresql":
+        return None
+    try:
+        with connection.cursor() as cursor:
+            before = timezone.now()
+            cursor.execute("SELECT clock_timestamp()")
+            (there,) = cursor.fetchone()
+            after = timezone.now()
+    except DatabaseError:
+        return None
+    seconds: float = (before + (after - before) / 2 - there).total_seconds()
+    return seconds
+
+
+@register(OURS)
 def registration_is_known(**_: Any) -> Sequence[CheckMessage]:
     if settings.REGISTRATION in {"open", "invite", "closed"}:
         return []
@@ -92,13 +131,13 @@ def registration_is_known(**_: Any) -> Sequence[CheckMessage]:
 @register(OURS)
 def model_answers_within_a_lease(**_: Any) -> Sequence[CheckMessage]:
     """A question is asked twice at most, and between the two the model may ask us to wait."""
-    longest_s = 2 * settings.COACH_TIMEOUT_S + 60
+    longest_s = 2 * settings.COACH_TIMEOUT_S + 30
     if longest_s < MissionRun.LEASE.total_seconds():
         return []
     return [
         Error(
             "COACH_TIMEOUT_S is too long: a run would be given to a second worker meanwhile.",
-            hint="Set it below 90.",
+            hint="Set it below 75.",
             id="lanterne.E004",
         )
     ]

@@ -23,6 +23,7 @@ from accounts.models import AuditEvent, User
 from accounts.second_factor import is_shown
 from accounts.sessions import signed_in
 from coach import model_list
+from lanterne import waiting
 
 Kind = AuditEvent.Kind
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -62,8 +63,12 @@ class Console(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """With what an operator has to see to on top."""
-        notices = {"notices": model_list.notices(timezone.now())}
-        return super().index(request, {**notices, **(extra_context or {})})
+        now = timezone.now()
+        told = {
+            "notices": [*model_list.notices(now), *waiting.notices(now)],
+            "queues": [(queue, queue.words(now)) for queue in waiting.queues(now)],
+        }
+        return super().index(request, {**told, **(extra_context or {})})
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from accounts.models import User
 from accounts.sessions import signed_in
 from coach import again, brief, done, stored_situations
 from coach.checkin import pages as checkin
@@ -19,6 +20,7 @@ from connections import panel
 from missions import lifecycle
 from missions.game import game_of
 from missions.models import Mission
+from notifications import trouble
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -31,18 +33,27 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "lanterne/landing.html")
     user, now = signed_in(request), timezone.now()
-    lifecycle.keep_time_of(user, now)
-    mission = Mission.objects.current_for(user)
+    mission = _mission_of(user, now)
     context = {"mission": mission, **panel.context_for(user)}
     if mission is not None:
         context |= _mission_context(mission, now)
     return render(request, "lanterne/home.html", context)
 
 
+def _mission_of(user: User, now: datetime) -> Mission | None:
+    """The mission that is shown, once the calendar had its say."""
+    mission = Mission.objects.current_for(user)
+    if mission is None or not mission.is_live:
+        return mission
+    lifecycle.keep_time(mission, now=now)
+    return mission if mission.is_live else Mission.objects.current_for(user)
+
+
 def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
     local_date = mission.local_date(now)
-    todays = mission.runs.filter(local_date=local_date)
-    run = todays.select_related("mission__owner", "feedback").first()
+    todays = mission.runs.filter(local_date=local_date).select_related("mission__owner", "feedback")
+    run = todays.annotate(has_lost_mail=trouble.has_lost_mail(mission.owner, now)).first()
+    is_lost = getattr(run, "has_lost_mail", False)
     earlier = mission.runs.filter(local_date__lt=local_date).defer("situation", "decision")
     game = game_of(mission)
     return {
@@ -55,6 +66,7 @@ def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
         "earlier_runs": list(earlier[:7]),
         "run": run,
         "brief": None,
+        "mail_trouble": trouble.delivery_trouble(mission.owner, now) if is_lost else "",
         **(today_context(run) if run else {}),
         **(checkin.context_for(mission.owner, local_date) if _is_asked_how(mission) else {}),
     }

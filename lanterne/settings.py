@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 from celery.schedules import crontab
+from kombu import Queue
 
 # Lets `ModelAdmin[Mission]` and its like be written where types are wanted.
 django_stubs_ext.monkeypatch()
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "lanterne.headers.PermissionsPolicy",
+    "lanterne.away.says_away",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -127,19 +129,50 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # So many connections for all threads of a process together; 0: each thread has its own.
+    DB_POOL_SIZE = env.int("DB_POOL_SIZE", default=0)
+    DATABASES["default"] |= {
+        # What comes out of a pool has its own age.
+        "CONN_MAX_AGE": 0 if DB_POOL_SIZE else env.int("CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+        # Behind a pooler that gives each transaction another connection, a cursor would be lost.
+        "DISABLE_SERVER_SIDE_CURSORS": env.bool("DB_BEHIND_PGBOUNCER", default=False),
+        "OPTIONS": {
+            # A server that fell silent is noticed, not waited for as long as TCP would.
+            "connect_timeout": 5,
+            "tcp_user_timeout": 30_000,
+            "keepalives_idle": 30,
+            **DATABASES["default"].get("OPTIONS", {}),
+        },
+    }
+    if DB_POOL_SIZE:
+        DATABASES["default"]["OPTIONS"]["pool"] = {
+            "min_size": min(2, DB_POOL_SIZE),
+            "max_size": DB_POOL_SIZE,
+            "timeout": 30,
+            # While the server is away it is tried again soon, not after ever longer pauses.
+            "reconnect_timeout": 5,
+        }
 
 REDIS_URL = env("REDIS_URL", default="")
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 3, "socket_timeout": 15},
+    }
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": VAR_DIR / "cache",
         # Above its number of entries it forgets some at random: counted attempts among them.
         "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    # Parts of pages that look the same to everybody and take long to render, in each process.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "fragments",
     },
     # What the stand-in servers remember: tokens given out, and how they were told to misbehave.
     "sandbox": {
@@ -152,15 +185,22 @@ CACHES = {
 
 # --- Worker and scheduler: a folder as broker unless REDIS_URL says otherwise --------------------
 
-CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
+CELERY_BROKER_URL = REDIS_URL or "folder://localhost"
 BROKER_DIR = VAR_DIR / "broker"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
-        # Longer than the longest task, or it would be delivered twice while it runs.
+        # Longer than the longest task, or it would be delivered twice while it runs. What a killed
+        # worker held comes back sooner than that, through its row and a sweep.
         "visibility_timeout": 3 * 3600,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        "max_connections": 20,
+        # A ceiling, above the tasks that one process may have in hand: where an acknowledgement
+        # finds no connection its task comes again.
+        "max_connections": 500,
+        "socket_connect_timeout": 3,
+        # A server that is frozen for ten seconds is not noticed; one that is gone is.
+        "socket_timeout": 15,
+        "socket_keepalive": True,
     }
     if REDIS_URL
     else {
@@ -171,10 +211,38 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     }
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: what waits meanwhile waits in the database.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# What is in hand is finished without the broker: the message that comes again finds it done.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A message that kills its worker must not come back at once, again and again: rows and sweeps bring
+# the work back, after a pause and a few times.
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
+# A worker that is told of no queue takes from all of them.
+CELERY_TASK_QUEUES = [Queue("wake"), Queue("celery"), Queue("runs"), Queue("heavy")]
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {
+    # What the scheduler sends by the minute is short, and void soon: nothing may stand before it.
+    "coach.open_mornings": {"queue": "wake"},
+    "coach.sweep": {"queue": "wake"},
+    "notifications.sweep": {"queue": "wake"},
+    "connections.sweep": {"queue": "wake"},
+    "connections.refresh": {"queue": "wake"},
+    "missions.sweep": {"queue": "wake"},
+    "accounts.sweep": {"queue": "wake"},
+    # Those wait for the model: many at once, in threads.
+    "coach.run_mission_day": {"queue": "runs"},
+    "coach.draft_mission": {"queue": "runs"},
+    "coach.write_reflection": {"queue": "runs"},
+    # Those compute for minutes: in processes, which alone can be ended when they hang.
+    "connections.import_apple_health": {"queue": "heavy"},
+    "connections.read_ride_files": {"queue": "heavy"},
+    "accounts.export": {"queue": "heavy"},
+}
+CELERY_WORKER_CONSUMER = "lanterne.watched:Reader"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -182,15 +250,24 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # The newest beat is written at once: a killed scheduler does not fire the same minute again.
 CELERY_BEAT_SYNC_EVERY = 1
+# Workers are told of so many runs at once: about twice what all of them do at a time.
+RUNS_IN_FLIGHT = env.int("RUNS_IN_FLIGHT", default=100)
 # How often what got lost on its way to a worker is looked for.
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=60.0)
+
+
+def _often(task: str, schedule: Any) -> dict[str, Any]:
+    """While no worker takes them no more than an hour's pile up: each looks at all that is due."""
+    return {"task": task, "schedule": schedule, "options": {"expire_seconds": 3600}}
+
+
 CELERY_BEAT_SCHEDULE = {
-    "runs that nobody holds": {"task": "coach.sweep", "schedule": SWEEP_EVERY_S},
-    "mail that is due": {"task": "notifications.sweep", "schedule": SWEEP_EVERY_S},
-    "uploads that nobody holds": {"task": "connections.sweep", "schedule": SWEEP_EVERY_S},
-    "sources whose hour has come": {"task": "connections.refresh", "schedule": 60.0},
-    "missions moved by the date": {"task": "missions.sweep", "schedule": crontab(minute="*/15")},
-    "exports and deletions that nobody holds": {"task": "accounts.sweep", "schedule": 300.0},
+    "runs that nobody holds": _often("coach.sweep", SWEEP_EVERY_S),
+    "mail that is due": _often("notifications.sweep", SWEEP_EVERY_S),
+    "uploads that nobody holds": _often("connections.sweep", SWEEP_EVERY_S),
+    "sources whose hour has come": _often("connections.refresh", 60.0),
+    "missions moved by the date": _often("missions.sweep", crontab(minute="*/15")),
+    "exports and deletions that nobody holds": _often("accounts.sweep", 300.0),
     "what is kept no longer": {"task": "accounts.purge", "schedule": crontab(hour=2, minute=10)},
     "readings that are kept no longer": {
         "task": "connections.purge",
@@ -198,7 +275,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "situations of long ago": {"task": "coach.purge", "schedule": crontab(hour=2, minute=30)},
     # Once a day; asked often, so that an hour without a scheduler costs no day.
-    "models that are switched off": {"task": "coach.look_at_models", "schedule": 600.0},
+    "models that are switched off": _often("coach.look_at_models", 600.0),
 }
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -440,6 +517,8 @@ EMAIL_BACKEND = env(
 )
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Lanterne Rouge <coach@lanterne.local>")
 OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=["admin@lanterne.local"] if SANDBOX else [])
+# How apps that may not import the outbox reach them; see accounts/operators.py.
+TELL_OPERATORS = "coach.alerts.send"
 ANYMAIL = {
     "AMAZON_SES_CLIENT_PARAMS": {
         "region_name": env("EMAIL_SES_REGION", default="eu-west-1"),
@@ -462,6 +541,11 @@ COACH_MODEL_EVENT = env("COACH_MODEL_EVENT", default="gpt-4o")
 # Drafts missions from surveys, and looks back on them.
 COACH_MODEL_BUILDER = env("COACH_MODEL_BUILDER", default="gpt-4o-mini")
 COACH_TIMEOUT_S = env.float("COACH_TIMEOUT_S", default=60.0)
+# So many questions at once, all workers together; 0 for no limit.
+COACH_MOST_AT_ONCE = env.int("COACH_MOST_AT_ONCE", default=50)
+# Requests and tokens a minute, where the server does not tell its own limits; 0 for no limit.
+COACH_REQUESTS_PER_MINUTE = env.int("COACH_REQUESTS_PER_MINUTE", default=0)
+COACH_TOKENS_PER_MINUTE = env.int("COACH_TOKENS_PER_MINUTE", default=0)
 # Tokens of a calendar month (UTC), in and out together; 0 for no limit.
 COACH_MONTHLY_TOKENS_PER_TESTER = env.int("COACH_MONTHLY_TOKENS_PER_TESTER", default=1_000_000)
 COACH_MONTHLY_TOKENS = env.int("COACH_MONTHLY_TOKENS", default=20_000_000)
@@ -550,13 +634,15 @@ def _source(
     *,
     keep_days: str = "",
     rate_limit: tuple[int, int] | None = None,
+    at_once: int | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """KEEP_DAYS: None for as long as the account; the providers' terms are in docs/privacy.md.
 
     A value that is none stays the text it is, for `manage.py check` to refuse. RATE_LIMIT:
     requests in a quarter of an hour and in a day (UTC), until an answer tells the true limits;
-    None for a source whose requests are not counted. `more`: what its own folder reads there, by
+    None for a source whose requests are not counted. AT_ONCE: how many of all workers together
+    read it at the same time; None for no limit. `more`: what its own folder reads there, by
     name, and for OAuth BACKEND, what social-auth connects it through; CONSENT_URL, where that
     leads, and CONSENT_HOSTS, where that leads on to.
     """
@@ -568,6 +654,7 @@ def _source(
         "IN_PROMPTS": _switch(f"{prefix}_IN_PROMPTS"),
         "JOINED": _switch(f"{prefix}_JOINED"),
         "RATE_LIMIT": rate_limit,
+        "AT_ONCE": at_once,
         **more,
     }
 
@@ -595,6 +682,7 @@ SOURCES = {
         "OURA",
         "Oura",
         "oura.provider.Oura",
+        at_once=20,
         **(_oura_consent if OURA_CLIENT_ID or IS_OURA_SANDBOXED else {}),
     ),
     "apple": _source("APPLE", "Apple Health", "apple_health.provider.AppleHealth"),
@@ -604,6 +692,7 @@ SOURCES = {
         "strava.provider.Strava",
         keep_days="7",  # what Strava's API policy (section 6.2) allows
         rate_limit=(100, 1_000),  # those of a new application
+        at_once=10,
         **(_strava_consent if STRAVA_CLIENT_ID or IS_STRAVA_SANDBOXED else {}),
     ),
     "file": _source("FILE", "Ride files", "ride_files.provider.RideFiles"),
@@ -672,10 +761,18 @@ PRINT_WHAT_THEY_SEND = (
     *("httpcore2", "httpx2", "openai"),
     *("oauthlib", "requests_oauthlib", "social", "social_core", "social_django"),
 )
+TELL_WHAT_BROKE_OFF = (
+    "celery.app.trace",
+    "celery.worker.consumer.consumer",
+    "celery.worker.request",
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"without codes": {"()": "lanterne.logs.WithoutCodes"}},
+    "filters": {
+        "without codes": {"()": "lanterne.logs.WithoutCodes"},
+        "without values": {"()": "lanterne.logs.WithoutValues"},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
@@ -690,5 +787,6 @@ LOGGING = {
         "django.request": {"level": "INFO", "filters": ["without codes"]},
         "django.security.csrf": {"level": "INFO", "filters": ["without codes"]},
         "django.utils.autoreload": {"level": "WARNING"},
+        **{name: {"filters": ["without values"]} for name in TELL_WHAT_BROKE_OFF},
     },
 }

@@ -97,13 +97,16 @@ function leaveWhenSignedOut(event) {
   }
 }
 
-// A part of a page cannot show the page that says so.
+// A part of a page cannot show the page that says so. What asks by itself just asks again.
 function sayWait(event) {
-  const { xhr } = event.detail;
-  if (xhr.status !== 429) return;
+  const { xhr, requestConfig } = event.detail;
+  const isAway = xhr.status === 503 && requestConfig.verb !== "get";
+  if (xhr.status !== 429 && !isAway) return;
   const minutes = Math.max(1, Math.ceil(Number(xhr.getResponseHeader("Retry-After")) / 60));
   const refused = document.getElementById("refused");
-  refused.textContent = `That was tried too often. Wait ${minutes} min, then try again.`;
+  refused.textContent = isAway
+    ? "We cannot reach our records right now. Wait half a minute, then try again."
+    : `That was tried too often. Wait ${minutes} min, then try again.`;
   refused.hidden = false;
   refused.scrollIntoView({ block: "nearest" });
 }

@@ -1,15 +1,19 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
 from cryptography.fernet import Fernet
 from django.conf import LazySettings
 from django.core.checks import WARNING, run_checks
+from django.db import OperationalError, connection
 
 from accounts.models import User
 from connections.models import Connection
 from connections.sources import Source
+from lanterne import checks as ours
 from tests import factories
 
 AS_DEPLOYED = {
@@ -30,8 +34,8 @@ def told(settings: LazySettings, *, deploy: bool = False, **values: object) -> l
     for name, value in {**AS_DEPLOYED, **values}.items():
         setattr(settings, name, value)
     found = run_checks(include_deployment_checks=deploy)
-    ours = (message for message in found if str(message.id).startswith("lanterne."))
-    return [str(message.id) for message in ours if message.level >= WARNING]
+    own = (message for message in found if str(message.id).startswith("lanterne."))
+    return [str(message.id) for message in own if message.level >= WARNING]
 
 
 @pytest.mark.parametrize("deploy", [False, True])
@@ -184,3 +188,50 @@ def test_key_that_is_none_is_told_once(settings: LazySettings, tester: User) -> 
 
     assert "lanterne.E002" in {message.id for message in found}
     assert "lanterne.E005" not in {message.id for message in found}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("off", "level"),
+    [
+        (0.0, None),
+        (-5.0, None),
+        (5.1, "lanterne.W004"),
+        (-60.0, "lanterne.W004"),
+        (60.1, "lanterne.E007"),
+        (-600.0, "lanterne.E007"),
+        (None, None),
+    ],
+)
+def test_clock_that_is_off_is_told_and_one_that_is_far_off_refused(
+    monkeypatch: pytest.MonkeyPatch, off: float | None, level: str | None
+) -> None:
+    monkeypatch.setattr(ours, "seconds_off", lambda _: off)
+
+    told = ours.clocks_agree(databases=["default"])
+
+    assert [message.id for message in told] == ([level] if level else [])
+    assert ours.clocks_agree() == []
+
+
+@pytest.mark.django_db
+def test_clock_is_held_against_that_of_the_database() -> None:
+    right = ours.seconds_off("default")
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=10)):
+        ahead = ours.seconds_off("default")
+
+    if connection.vendor == "sqlite":
+        assert (right, ahead) == (None, None)
+        return
+    assert right == pytest.approx(0, abs=2)
+    assert ahead == pytest.approx(600, abs=2)
+
+
+def refuse(*_: object) -> None:
+    raise OperationalError
+
+
+@pytest.mark.django_db
+def test_database_that_does_not_answer_is_no_clock() -> None:
+    with connection.execute_wrapper(refuse):
+        assert ours.seconds_off("default") is None

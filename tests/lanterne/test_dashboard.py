@@ -137,6 +137,21 @@ def test_home_with_a_run_under_way_asks_for_it_until_it_is_there(
     assert GET_BRIEF not in page
 
 
+def test_home_tells_the_brief_that_is_under_way_from_the_one_after_it(
+    mission: Mission, as_tester: Client
+) -> None:
+    Mission.objects.update(next_run_at=NOW + timedelta(hours=20))
+    run = put_run(mission, outcome=Outcome.DUE)
+    under_way = home(as_tester)
+    run.delete()
+    put_decided(mission)
+    decided = home(as_tester)
+
+    after, following = "<dt>The brief after today’s</dt>", "<dt>Next brief</dt>"
+    assert (after in under_way, following in under_way) == (True, False)
+    assert (after in decided, following in decided) == (False, True)
+
+
 def test_home_with_a_decided_run_shows_the_brief(mission: Mission, as_tester: Client) -> None:
     run = put_decided(mission)
 
@@ -172,6 +187,33 @@ def test_home_with_a_failed_run_says_so_and_gives_no_advice(
     assert "No guidance" in page
     assert f'href="/runs/{run.pk}"' in page
     assert (answer.context["brief"], "hx-get=" in page) == (None, False)
+
+
+def test_home_with_a_missed_morning_offers_today_s_brief_and_lists_those_before(
+    mission: Mission, as_tester: Client
+) -> None:
+    for days_ago in (0, 1):
+        put_run(mission, days_ago, outcome=Outcome.MISSED, finished_at=NOW, summary="No brief")
+
+    page = home(as_tester)
+
+    assert '<p class="call">No brief</p>' in page
+    assert GET_BRIEF in page
+    assert "<span>Missed: no brief was made</span>" in page
+    assert "No guidance" not in page
+
+
+def test_home_costs_a_fixed_number_of_queries_while_a_run_waits_and_when_it_is_missed(
+    mission: Mission, as_tester: Client
+) -> None:
+    run = put_run(mission)
+    under_way = queries(as_tester)
+    MissionRun.objects.update(start_at=NOW + timedelta(minutes=9), wait_until=NOW)
+    waiting = queries(as_tester)
+    MissionRun.objects.filter(pk=run.pk).update(outcome=Outcome.MISSED, finished_at=NOW)
+
+    # A run that drew nothing up is asked whether a warning sign was reported.
+    assert (under_way, waiting, queries(as_tester)) == (12, 12, 13)
 
 
 def test_home_on_an_event_day_shows_stages_points_and_mode(
@@ -289,12 +331,12 @@ def test_home_costs_as_many_queries_with_much_history_as_with_little(
         put_import(event.owner)
     much = queries(as_tester)
 
-    assert (little, much) == (13, 13)
+    assert (little, much) == (12, 12)
 
 
 @pytest.mark.parametrize(
     ("state", "count"),
-    [("none", 8), ("PREP", 12), ("TRAINING", 13), ("MISSION_COMPLETE", 12)],
+    [("none", 7), ("PREP", 11), ("TRAINING", 12), ("MISSION_COMPLETE", 11)],
 )
 def test_home_costs_a_fixed_number_of_queries(
     tester: User, as_tester: Client, state: str, count: int
@@ -369,6 +411,23 @@ def test_run_page_of_a_failed_run_says_what_went_wrong(mission: Mission, as_test
     assert (answer.context["brief"], answer.context["numbers"]) == (None, [])
 
 
+def test_run_page_of_a_missed_run_says_when_it_was_due_and_no_more(
+    mission: Mission, as_tester: Client
+) -> None:
+    due_at = NOW - timedelta(hours=13)
+    run = put_run(mission, outcome=Outcome.MISSED, due_at=due_at, finished_at=NOW)
+    Incident.objects.create(run=run, kind="missed", detail="It was due at 2026-07-03 16:30 UTC.")
+
+    page = as_tester.get(run_page(run)).content.decode()
+
+    assert "Missed. It was due on 3 July 2026, 18:30." in page
+    assert "We were not able to make this morning’s brief in time" in page
+    assert "The morning went by without a run" in page
+    assert GET_BRIEF in page
+    assert ("Questions to the model" in page, "The numbers that went in" in page) == (False, False)
+    assert "Download the receipt" in page
+
+
 def test_run_page_of_a_run_under_way_waits_for_it(mission: Mission, as_tester: Client) -> None:
     run = put_run(mission)
 
@@ -419,3 +478,25 @@ def test_run_page_tells_of_the_earlier_askings_of_its_day(
     assert (
         "07:30: Maintain: 60 min, moderate intensity. Asked again after what you said at 07:50."
     ) in page
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (again.Why.OPERATOR, "An operator asked again at 07:50."),
+        (again.Why.MISSED, "You asked for it at 07:50."),
+    ],
+)
+def test_run_page_tells_who_asked_again(
+    mission: Mission, as_tester: Client, why: again.Why, words: str
+) -> None:
+    run = put_decided(mission)
+    again.ask_again(run, NOW + timedelta(minutes=20), why)
+    MissionRun.objects.update(start_at=NOW)
+
+    page = " ".join(as_tester.get(run_page(run)).content.decode().split())
+
+    assert f"Maintain: 60 min, moderate intensity. {words}" in page
+    is_told_again = "Your brief is being made again.</strong>" in page
+    assert is_told_again == (why == again.Why.OPERATOR)
+    assert "with what you said" not in page

@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from accounts import belongings, deletion, tokens
+from accounts import belongings, deletion, tokens, tombstones
 from accounts.models import AuditEvent, User
 from accounts.tasks import delete, sweep
 from coach.models import MissionRun
@@ -167,6 +167,18 @@ def test_worker_that_comes_late_leaves_the_receipt(leaver: User) -> None:
     for step in STEPS:
         import_string(step)(late, NOW)
     deletion.finish(late)
+
+    assert len(receipts()) == 1
+
+
+@pytest.mark.django_db
+def test_receipt_comes_also_where_somebody_had_the_number_before(media: Path) -> None:
+    user = factories.tester(email=EMAIL)
+    tombstones.leave(user.pk, NOW - timedelta(days=1))
+    deletion.ask(user, None, NOW)
+    User.objects.filter(pk=user.pk).update(date_joined=NOW - timedelta(hours=1))
+
+    delete(user.pk)
 
     assert len(receipts()) == 1
 

@@ -105,7 +105,7 @@ def test_health_names_a_broker_that_does_not_answer(
 def _without_broker_folder(
     settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    monkeypatch.setenv("CELERY_BROKER_URL", "filesystem://localhost")
+    monkeypatch.setenv("CELERY_BROKER_URL", "folder://localhost")
     queue = Path(settings.BROKER_DIR) / "queue"
     aside = queue.rename(queue.with_name("aside"))
     yield

@@ -149,6 +149,49 @@ def test_calls_of_before_say_whose_they_were_and_are_counted(first_release: Apps
     }
 
 
+def test_runs_without_a_file_wait_for_it_in_the_new_column(first_release: Apps) -> None:
+    before = _migrate([("coach", "0005_rule_tallies")])
+    put_run(before, 1, outcome="failed")
+    put_run(before, 2, outcome="failed", artifacts_at=datetime(2026, 7, 2, tzinfo=UTC))
+    put_run(before, 3, outcome="due")
+
+    apps = _migrate(latest())
+
+    waiting = apps.get_model("coach.MissionRun").objects.filter(file_due_at__isnull=False)
+    assert [run.local_date.day for run in waiting] == [1]
+
+
+def put_run(apps: Apps, day: int, **fields: Any) -> Any:
+    user, _ = apps.get_model("accounts.User").objects.get_or_create(email="early@example.org")
+    mission, _ = apps.get_model("missions.Mission").objects.get_or_create(
+        owner_id=user.pk,
+        defaults={
+            "mission_type": "other",
+            "timezone": "UTC",
+            "prep_start": date(2026, 6, 1),
+            "event_start": date(2026, 8, 1),
+            "event_end": date(2026, 8, 2),
+        },
+    )
+    return apps.get_model("coach.MissionRun").objects.create(
+        mission_id=mission.pk, local_date=date(2026, 7, day), trigger="schedule", **fields
+    )
+
+
+def test_migrations_run_back_when_mornings_were_missed_and_tasks_broke_off(
+    first_release: Apps,
+) -> None:
+    apps = _migrate(latest())
+    incidents = apps.get_model("coach.Incident").objects
+    incidents.create(task="coach.sweep", kind="task", detail="")
+    incidents.create(run_id=put_run(apps, 1, outcome="missed").pk, kind="missed", detail="")
+
+    back = _migrate([("coach", "0005_rule_tallies"), ("missions", "0003_conventions")])
+
+    assert rows(back, "coach.MissionRun", "outcome") == [("failed",)]
+    assert rows(back, "coach.Incident", "kind") == [("missed",)]
+
+
 def test_migrations_run_back_when_drafts_were_asked_for(first_release: Apps) -> None:
     apps = _migrate(latest())
     user = apps.get_model("accounts.User").objects.create(email="early@example.org", password="!")

@@ -128,7 +128,8 @@ def test_run_breaks_off_and_goes_on_when_the_key_is_back(
     with time_machine.travel(NOW, tick=False), pytest.raises(WrongEncryptionKey, match=SAID):
         coach_tasks.run_mission_day(*arguments)
     run = MissionRun.objects.get()
-    assert (run.outcome, run.situation) == (MissionRun.Outcome.UNDER_WAY, None)
+    # It broke off, and is tried again later.
+    assert (run.outcome, run.attempts, run.situation) == (MissionRun.Outcome.DUE, 1, None)
     assert everything_kept() == before
     assert not SyncAttempt.objects.exists()
 

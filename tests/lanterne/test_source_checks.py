@@ -113,6 +113,7 @@ def test_value_that_is_none_is_an_error_wherever_it_is_checked(
     assert f"APPLE_{setting} is {value!r}" in found.msg
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
@@ -136,6 +137,7 @@ def test_service_with_a_policy_that_is_none_does_not_start(
     assert (result.returncode, said in result.stderr) == (1, True), result.stderr
 
 
+@pytest.mark.embedded
 def test_policies_come_from_the_environment() -> None:
     wanted = {
         "STRAVA_IN_PROMPTS": "off",

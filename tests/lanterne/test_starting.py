@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tests.environment import free_port
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded]
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 FIX = "Put the key it was written with back, behind the newest one."
@@ -30,6 +30,7 @@ STARTS = {
     "up": ["manage.py", "up"],
     "web": ["-m", "gunicorn", "lanterne.wsgi", "--no-control-socket", "--log-level", "warning"],
     "worker": ["-m", "celery", "-q", "-A", "lanterne", "worker", "-c", "1", "-P", "solo"],
+    "scheduler": ["-m", "celery", "-q", "-A", "lanterne", "beat", "--pidfile="],
     "check": ["manage.py", "check", "--database", "default"],
 }
 

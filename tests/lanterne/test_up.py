@@ -11,7 +11,7 @@ from django.conf import settings
 
 from tests.processes import Service
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded]
 
 
 def read(service: Service, path: str) -> str:

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -27,7 +27,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from lanterne.starting import require_sound_setup
 
-PATIENCE_S = 20
+LEFTOVERS_END_WITHIN_S = 20
 RESTART_AFTER_S = 1.0
 HOPELESS_BELOW_S = 3.0
 HOPELESS_AFTER = 3
@@ -86,7 +86,10 @@ class Command(BaseCommand):
                     time.sleep(0.5)
                     look_after(children)
             except Stop:
-                self.stdout.write("\nStopping.")
+                self.stdout.write(
+                    "\nStopping. What is in hand is finished first; Ctrl-C again ends it at once."
+                )
+                self.stdout.flush()
             finally:
                 end(children)
 
@@ -180,18 +183,27 @@ def uninterrupted() -> Iterator[None]:
 
 
 def end(children: list[Child]) -> None:
-    """Ask each main process to end, so that it finishes what is in hand; then end its group."""
-    for number in ENDED_BY:  # a second Ctrl-C must not break this off
-        signal.signal(number, signal.SIG_IGN)
+    """Ask each main process to end, so that it finishes what is in hand; then end its group.
+
+    Whoever asks again is not made to wait: what breaks off is taken up at the next start.
+    """
+    again: list[int] = []
+    for number in ENDED_BY:
+        signal.signal(number, lambda number, _: again.append(number))
     for child in children:
         child.process.terminate()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s()
     for child in children:
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(max(deadline - time.monotonic(), 0.1))
+        while child.process.poll() is None and not again and time.monotonic() < deadline:
+            time.sleep(0.05)
         signal_group(child.process.pid, signal.SIGKILL)
         child.process.wait()
     remember([])
+
+
+def patience_s() -> float:
+    """As long as a question in hand may take: it is asked twice at most."""
+    return 2 * float(settings.COACH_TIMEOUT_S) + 30
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:
@@ -223,7 +235,7 @@ def shared_lock() -> Iterator[int]:
 def end_leftovers(shared: IO[str]) -> None:
     for pid in remembered():
         signal_group(pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LEFTOVERS_END_WITHIN_S
     while not took(shared):
         if time.monotonic() > deadline:
             raise CommandError(
