@@ -3,19 +3,23 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from boto3.exceptions import Boto3Error
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from storages.backends.s3 import S3Storage
 
+from accounts import tombstones
 from accounts.models import Artifact, User
 
 KEPT_FOR = {
@@ -28,11 +32,27 @@ STORAGE_ERRORS = (OSError, BotoCoreError, Boto3Error, ClientError)
 BATCH = 500
 
 
-class RetentionS3Storage(S3Storage):  # type: ignore[misc]
+# Of itself boto3 tries for minutes, and whoever stores a file holds its tester's row meanwhile: a
+# bucket that is away is asked once more and left alone; who comes again is ours to say.
+SOON_GIVEN_UP = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
+
+
+class ImpatientS3Storage(S3Storage):  # type: ignore[misc]
+    """S3 that is given up soon; see SOON_GIVEN_UP."""
+
+    client_config: Config
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.client_config = self.client_config.merge(SOON_GIVEN_UP)
+
+
+class RetentionS3Storage(ImpatientS3Storage):
     """S3 with a retention tag on every object, so that the bucket's lifecycle can expire it."""
 
     def get_object_parameters(self, name: str) -> dict[str, str]:
-        tag = urlencode({"retention": retention_of(name).value})
+        retention = tombstones.TAG if tombstones.is_key(name) else retention_of(name).value
+        tag = urlencode({"retention": retention})
         return {**super().get_object_parameters(name), "Tagging": tag}
 
 
@@ -124,6 +144,52 @@ def delete_all_of(user: User) -> None:
             default_storage.delete(path)
     for folder in [*reversed(folders), str(user.pk)]:
         default_storage.delete(folder)  # empty by now; a bucket has none, and does not mind
+
+
+def stored() -> Iterator[tuple[str, datetime]]:
+    """Each file of an account that the storage holds, with or without a row: key, last written."""
+    storage = storages["default"]
+    if isinstance(storage, S3Storage):
+        # A thousand a request; folder by folder would be one request for each morning.
+        for found in storage.bucket.objects.all():
+            if found.key.partition("/")[0].isdigit():
+                yield found.key, found.last_modified
+        return
+    for top in sorted(_folders_at_the_top()):
+        for path, is_folder in _below(top):
+            if not is_folder:
+                yield path, storage.get_modified_time(path)
+
+
+def _folders_at_the_top() -> list[str]:
+    try:
+        return [name for name in default_storage.listdir("")[0] if name.isdigit()]
+    except FileNotFoundError:
+        return []
+
+
+def without_row() -> Iterator[tuple[str, datetime]]:
+    """Files the database does not know: after a restore, what was stored since the backup."""
+    everything = stored()
+    while batch := dict(islice(everything, BATCH)):
+        known = set(Artifact.objects.filter(key__in=batch).values_list("key", flat=True))
+        yield from ((key, at) for key, at in batch.items() if key not in known)
+
+
+def adopt(key: str, owner: User, written_at: datetime) -> None:
+    """Give a file its row back: it goes on the day it would have gone."""
+    retention = retention_of(key)
+    with default_storage.open(key) as content:
+        facts = {"size_bytes": content.size, "sha256": _sha256(content)}
+    Artifact.objects.get_or_create(
+        key=key,
+        defaults={
+            "user": owner,
+            "retention": retention,
+            "expires_at": written_at + KEPT_FOR[retention],
+            **facts,
+        },
+    )
 
 
 def _below(folder: str) -> Iterator[tuple[str, bool]]:

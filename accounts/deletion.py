@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from accounts import artifacts, audit, sessions, tokens
+from accounts import artifacts, audit, sessions, tokens, tombstones
 from accounts.models import AuditEvent, Invitation, User
 
 DELETE = "accounts.delete"
@@ -55,22 +55,26 @@ def carry_out(user_id: int, now: datetime) -> bool:
     Each step may be taken twice: a worker that dies leaves the rest to the next one.
     """
     user = User.objects.filter(pk=user_id, deletion_requested_at__isnull=False).first()
-    if user is None:
+    if user is None or user.deletion_requested_at is None:
         return True
     try:
+        stone = tombstones.leave(user.pk, user.deletion_requested_at)
         for name in settings.ACCOUNT_DELETION_STEPS:
             import_string(name)(user, now)
     except Postponed as reason:
         logger.warning("An account is deleted later: %s", reason)
         return False
     sessions.forget_unfinished(user)
-    finish(user)
+    finish(user, tell=not stone.is_second_of(user))
     return True
 
 
 @transaction.atomic
-def finish(user: User) -> None:
-    """The account itself, with everything that hangs on it, and the receipt that says so."""
+def finish(user: User, *, tell: bool = True) -> None:
+    """The account itself, with everything that hangs on it, and the receipt that says so.
+
+    Not to those who got theirs before a restored backup brought the account back.
+    """
     locked = User.objects.select_for_update().filter(pk=user.pk).first()
     if locked is None:
         return
@@ -80,7 +84,8 @@ def finish(user: User) -> None:
     _forget_beside(locked)
     locked.delete()
     audit.record(AuditEvent.Kind.DELETED)
-    get_adapter().send_mail("account/email/deleted", email, {"asked_at": asked_at})
+    if tell:
+        get_adapter().send_mail("account/email/deleted", email, {"asked_at": asked_at})
 
 
 def addresses_of(user: User) -> set[str]:

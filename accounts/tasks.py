@@ -3,7 +3,17 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import artifacts, audit, deletion, exports, invitations, registering, sessions, tokens
+from accounts import (
+    artifacts,
+    audit,
+    deletion,
+    exports,
+    invitations,
+    registering,
+    sessions,
+    tokens,
+    tombstones,
+)
 from accounts.models import User
 
 
@@ -37,3 +47,4 @@ def purge() -> None:
     invitations.purge(now)
     registering.purge(now)
     audit.purge(now)
+    tombstones.purge(now)
