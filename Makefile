@@ -42,16 +42,20 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 
 # A file goes to one worker as a whole: what it sets up, such as a running service, is set up once.
 BY_FILE := --dist loadfile --no-loadscope-reorder
+# One more than there are cores: tests that start processes wait more than they compute.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 test: $(VENV)/dev.stamp
-	$(PYTEST) -n auto $(BY_FILE) -m "not browser" tests
+	$(PYTEST) -n $(WORKERS) $(BY_FILE) -m "not browser" tests
 
-# The same tests against PostgreSQL and Redis, at DATABASE_URL and REDIS_URL or on this machine.
+# The same tests against PostgreSQL and Redis, at DATABASE_URL and REDIS_URL or on this machine. What
+# starts the embedded service, or asks none, would only be run a second time.
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 REDIS_URL    ?= redis://127.0.0.1:6379/9
 test-services: $(VENV)/dev.stamp
 	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(RUN) -m tests.services
-	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(PYTEST) -n auto $(BY_FILE) -m "not browser" tests
+	DATABASE_URL=$(DATABASE_URL) REDIS_URL=$(REDIS_URL) $(PYTEST) -n $(WORKERS) $(BY_FILE) \
+	  -m "not browser and not embedded" tests
 
 test-browser: $(VENV)/dev.stamp
 	@$(RUN) -m tests.browser

@@ -39,6 +39,18 @@ def _middleware_is_loaded() -> None:
     get_wsgi_application()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What asks no database is the same beside every service, and is run once."""
+    fixtures = {"db", "transactional_db", "machine", "cluster", "own_servers"}
+    asks = fixtures.intersection(getattr(item, "fixturenames", ()))
+    if not asks and not any(item.iter_markers("django_db")) and not _has_processes(item):
+        item.add_marker("embedded")
+
+
+def _has_processes(item: pytest.Item) -> bool:
+    return any(item.iter_markers("processes"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts processes takes longest: it comes first, so that no worker waits for it alone."""

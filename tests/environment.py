@@ -5,16 +5,21 @@ DATABASE_URL and REDIS_URL given from outside are kept: then the same tests use 
 
 import atexit
 import os
+import random
 import shutil
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One below those that outgoing connections take: it is still free when it is listened on."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 # One folder a run; a part of it for each process of the run. Who made it removes it.

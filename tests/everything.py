@@ -25,6 +25,7 @@ from coach.models import (
     MissionDraft,
     MissionRun,
     ModelCall,
+    ModelPace,
     Reflection,
     RuleTally,
     TokenUse,
@@ -39,6 +40,7 @@ from connections.models import (
     RateBudget,
     SourceOrder,
     SyncAttempt,
+    Turn,
 )
 from connections.sources import Source
 from missions import progress, undo
@@ -190,6 +192,8 @@ def _of_the_service() -> None:
     """What an operator sees of the sources, all testers together."""
     FailureTally.objects.get_or_create(source=Source.STRAVA, reason="busy")
     KnownModel.objects.get_or_create(name="gpt-4o-mini")
+    ModelPace.objects.get_or_create(server="https://api.openai.com")
+    Turn.objects.get_or_create(of="model", number=0)
     RuleTally.objects.get_or_create(model="gpt-4o-mini", rule="L1", defaults={"is_flag": False})
     PushSubscription.objects.get_or_create(source=Source.STRAVA, external_id="120475")
     RateBudget.objects.get_or_create(

@@ -142,7 +142,7 @@ def held_at(name: str) -> int:
         return logging.NOTSET
     configured: Any = settings.LOGGING
     loggers: dict[str, Any] = configured["loggers"]
-    while name and name not in loggers:
+    while name and "level" not in loggers.get(name, {}):
         name = name.rpartition(".")[0]
     return logging.getLevelNamesMapping()[loggers[name]["level"]] if name else logging.NOTSET
 

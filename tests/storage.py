@@ -60,7 +60,7 @@ def s3() -> Iterator[Any]:
 
 @pytest.fixture
 def bucket(s3: Any, configure: Configure) -> Any:
-    """The bucket seen from outside, while ours is the storage that S3_BUCKET asks for."""
+    """The bucket, empty, seen from outside, while ours is the storage S3_BUCKET asks for."""
     configure(
         S3_BUCKET=BUCKET,
         S3_ENDPOINT_URL=s3.meta.endpoint_url,
@@ -68,4 +68,7 @@ def bucket(s3: Any, configure: Configure) -> Any:
         S3_ACCESS_KEY_ID="key",
         S3_SECRET_ACCESS_KEY="secret",
     )
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        for found in page.get("Contents", []):
+            s3.delete_object(Bucket=BUCKET, Key=found["Key"])
     return s3

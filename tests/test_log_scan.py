@@ -166,6 +166,7 @@ def test_place_is_told_and_the_secret_is_not(the_log: Scan) -> None:
 
 # What our own lines are filled in with: counts, keys and kinds, and what was counted of texts.
 FILLED_IN = {
+    "len(messages) - sent",
     "reason",
     "model",
     "error.kind",
@@ -183,6 +184,9 @@ FILLED_IN = {
     "call.tokens_cached",
     "call.tokens_out",
     "call.latency_ms",
+    "row._meta.model_name",
+    "row.file_attempts",
+    "is_over",
     "len(events)",
     "connection.provider",
     "connection_id",
@@ -190,6 +194,9 @@ FILLED_IN = {
     "type(error).__name__",
     "published",
     "attempt.connection.provider",
+    "task",
+    "message.msg",
+    "message.hint",
     "attempt.connection_id",
     "attempt.reason or 'ok'",
     "attempt.rides",
@@ -278,6 +285,7 @@ def test_is_clean():
 """
 
 
+@pytest.mark.embedded
 @pytest.mark.processes
 def test_very_test_whose_lines_hold_a_secret_fails(tmp_path: Path) -> None:
     file = tmp_path / "test_leaks.py"
@@ -328,6 +336,7 @@ print(logging.getLevelName(level("coach")), level("django.db.backends"))
 """
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
 def test_libraries_that_print_what_they_send_stay_quiet_whatever_the_level(level: str) -> None:
     told = subprocess.run(

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.embedded
+
 ROOT = Path(settings.BASE_DIR)
 
 

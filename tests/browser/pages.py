@@ -1,5 +1,6 @@
 """Steps that the browser tests share: registering, signing in, the mailbox, the draft's row."""
 
+import json
 import sqlite3
 from typing import Any
 
@@ -51,5 +52,30 @@ def put(service: Service, draft: str, **values: Any) -> None:
         link.execute(
             f"UPDATE coach_missiondraft SET {names} WHERE id = ?",
             (*values.values(), draft.replace("-", "")),
+        )
+    link.close()
+
+
+def put_run(service: Service, **values: Any) -> None:
+    """Write the newest run as if it had come to this, and forget the nights that are in."""
+    names = ", ".join(f"{name} = ?" for name in values)
+    newest = "(SELECT MAX(local_date) FROM coach_missionrun)"
+    with sqlite3.connect(service.folder / "lanterne.sqlite3", timeout=20) as link:
+        for table in ("connections_night", "connections_dailysample"):
+            link.execute(f"DELETE FROM {table} WHERE local_date >= {newest}")
+        link.execute(
+            f"UPDATE coach_missionrun SET {names} WHERE local_date = {newest}", (*values.values(),)
+        )
+    link.close()
+
+
+def lose_mail(service: Service, address: str) -> None:
+    """Have the newest brief given up for good, and that it was addressed to `address`."""
+    newest = "(SELECT MAX(id) FROM notifications_notification WHERE kind = 'brief')"
+    with sqlite3.connect(service.folder / "lanterne.sqlite3", timeout=20) as link:
+        link.execute(
+            "UPDATE notifications_notification SET state = 'given_up', recipients = ?"
+            f" WHERE id = {newest}",
+            (json.dumps([address]),),
         )
     link.close()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.processes import Service
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded]
 
 
 class Browser:
@@ -162,6 +162,7 @@ def files_kept(service: Service) -> list[Path]:
     return list((service.folder / "uploads").iterdir())
 
 
+@pytest.mark.fault("F28")
 def test_upload_that_is_cut_off_leaves_nothing(
     service: Service, tester: Browser, slow: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_upload_that_is_cut_off_leaves_nothing(
     assert "cut.xml" not in tester.client.get("/connections").text
 
 
+@pytest.mark.fault("F28")
 def test_import_is_finished_once_after_its_worker_was_killed(
     service: Service, tester: Browser, slow: Path
 ) -> None:
