@@ -12,13 +12,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import django
+from bench.own_database import database_of_its_own, settings_in
 
 HOW_MANY = int(os.environ.get("BENCH_CONNECTIONS", "20000"))
 LEAST_PER_S = 100 * HOW_MANY / 3600
@@ -28,36 +26,12 @@ AT_ONCE = 5_000
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings_in(Path(folder))
-        with database_of_its_own():
+        with database_of_its_own("refresh"):
             return report()
 
 
-def settings_in(folder: Path) -> None:
-    os.environ.update(DEBUG="1", SANDBOX="1", VAR_DIR=str(folder), LOG_LEVEL="WARNING")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "lanterne.settings"
-    django.setup()
-
-
-@contextmanager
-def database_of_its_own() -> Iterator[None]:
-    # Settings can be had only now that the service has its folder.
-    from django.db import connection  # noqa: PLC0415
-    from django.test.utils import setup_databases, teardown_databases  # noqa: PLC0415
-
-    connection.settings_dict["TEST"]["NAME"] = (
-        str(Path(os.environ["VAR_DIR"]) / "bench.sqlite3")
-        if connection.vendor == "sqlite"
-        else "lanterne_bench_refresh"
-    )
-    made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
-    try:
-        yield
-    finally:
-        teardown_databases(made, verbosity=0)
-
-
 def report() -> int:
-    # Models, too.
+    # Models and settings can be had only now that the service has its folder.
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
