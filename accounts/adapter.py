@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, invitations, throttle
+from accounts import audit, invitations, locales, throttle
 from accounts.models import AuditEvent, User
 
 # What the password was when it was shown, until the sign-in is through.
@@ -41,6 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.timezone = form.cleaned_data["timezone"]
+        locales.reader_of(request.headers.get("Accept-Language", "")).put_on(user)
         if form.cleaned_data["health_consent"]:
             user.health_consent_at = timezone.now()
         saved: User = super().save_user(request, user, form, commit)

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts import audit, invitations
 from accounts.forms import InvitationForm
+from accounts.listing import Long
 from accounts.models import (
     Artifact,
     AuditEvent,
@@ -39,8 +40,9 @@ class FtpInline(admin.TabularInline[Ftp, User]):
     extra = 0
 
 
-@admin.register(User)
 class TesterAdmin(UserAdmin[User]):
+    """An account; `lanterne.admin` registers it, with what the other apps know of its tester."""
+
     ordering = ["email"]
     list_display = ["email", "timezone", "is_staff", "is_active", "last_login"]
     list_filter = ["is_staff", "is_active"]
@@ -85,6 +87,7 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
     list_display = ["email", "invited_by", "invited_at", "expires_at"]
     list_select_related = ["invited_by"]
     search_fields = ["email"]
+    ordering = ["-pk"]
     actions = ["send_again"]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -127,7 +130,7 @@ class Record(admin.ModelAdmin[Any]):
 
 
 @admin.register(Artifact)
-class ArtifactAdmin(Record):
+class ArtifactAdmin(Record, Long):
     list_display = ["key", "user", "retention", "size_bytes", "created_at", "expires_at"]
     list_select_related = ["user"]
     list_filter = ["retention"]
@@ -135,11 +138,11 @@ class ArtifactAdmin(Record):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(Record):
+class AuditEventAdmin(Record, Long):
     list_display = fields = readonly_fields = AUDIT_COLUMNS
     list_select_related = ["user", "actor"]
-    list_filter = ["kind"]
-    date_hierarchy = "at"
+    list_filter = ["kind", "at"]
+    ordering = ("-at", "-pk")
 
     class Media:
         css = {"all": ["admin-audit.css"]}
@@ -179,13 +182,13 @@ class AuditEventAdmin(Record):
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(Record):
+class TokenFamilyAdmin(Record, Long):
     list_display = ["id", "user", "device", "address", "created_at", "last_used_at", "ended_at"]
     exclude = ["refresh_id", "auth_hash"]
 
 
 @admin.register(DataExport)
-class DataExportAdmin(Record):
+class DataExportAdmin(Record, Long):
     list_display = ["id", "user", "state", "asked_at", "ready_at", "expires_at", "size_bytes"]
     list_filter = ["state"]
 

@@ -1,11 +1,13 @@
 """What belongs to an account: every row that falls with it, found through the models themselves."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.db.models import CASCADE, ForeignKey, Model, Q, QuerySet
 
+from accounts import deletion
 from accounts.models import User
 
 # A field is a secret when one of the words of its name is among these, ...
@@ -14,10 +16,14 @@ SECRET_WORDS = {"password", "token", "secret", "hash"}
 SECRETS = {
     "account.emailconfirmation.key",
     "accounts.tokenfamily.refresh_id",
+    "coach.calendarfeed.digest",
     "mfa.authenticator.data",
     "social_django.usersocialauth.extra_data",
     "usersessions.usersession.session_key",
 }
+
+# Rows that no key ties to an account: they are of the address in that column.
+BY_ADDRESS = {"notifications.stoppedaddress": "address"}
 
 # Mails that carry a link which signs somebody in, until they are sent.
 OPENS_DOORS = {"account"}
@@ -29,6 +35,8 @@ def rows_of(user: User) -> Iterator[QuerySet[Model]]:
         owned = Q()
         for way in _ways(model):
             owned |= Q(**{way: user.pk})
+        if column := BY_ADDRESS.get(model._meta.label_lower):
+            owned |= Q(**{f"{column}__in": deletion.addresses_of(user)})
         yield model._default_manager.filter(owned).order_by("pk")
 
 
@@ -36,7 +44,8 @@ def models() -> list[type[Model]]:
     """Every model whose rows can fall with an account, the account's own among them."""
     stored = (one for one in apps.get_models(include_auto_created=True) if not one._meta.proxy)
     return sorted(
-        (model for model in stored if any(_ways(model))), key=lambda one: one._meta.label_lower
+        (model for model in stored if any(_ways(model)) or model._meta.label_lower in BY_ADDRESS),
+        key=lambda one: one._meta.label_lower,
     )
 
 
@@ -52,13 +61,18 @@ def secrets_of(model: type[Model]) -> list[str]:
 def as_told(row: Model) -> dict[str, Any]:
     """A row as its owner may see it."""
     told = {
-        field.attname: row.serializable_value(field.attname)
+        field.attname: _in_letters(row.serializable_value(field.attname))
         for field in row._meta.concrete_fields
         if not is_secret(type(row), field.name)
     }
     if told.get("kind") in OPENS_DOORS:
         told |= {name: None for name in ("text", "html") if name in told}
     return told
+
+
+def _in_letters(value: Any) -> Any:
+    """A picture as base64: a file of JSON holds no bytes."""
+    return b64encode(value).decode() if isinstance(value, bytes | memoryview) else value
 
 
 def _ways(model: type[Model], *behind: type[Model]) -> Iterator[str]:

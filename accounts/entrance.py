@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account import app_settings as library
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import perform_login
-from allauth.account.views import SignupView
+from allauth.account.views import LogoutView, SignupView
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import invitations
+from accounts.sessions import forget_here
 
 # What a confirmation link can turn out to be, and the status of the page that says so.
 OPENED = {"confirmed": 200, "used": 200, "taken": 409, "expired": 410, "broken": 404}
@@ -48,6 +49,14 @@ class Register(SignupView):  # type: ignore[misc]
 
 
 register = Register.as_view()
+
+
+class Leave(LogoutView):  # type: ignore[misc]
+    def post(self, *args: Any, **options: Any) -> HttpResponse:
+        return forget_here(super().post(*args, **options))
+
+
+leave = Leave.as_view()
 
 
 @never_cache

@@ -14,6 +14,7 @@ WORDS = {
     "accounts.user_groups": "Groups of accounts that yours is in.",
     "accounts.user_user_permissions": "Permissions given to your account alone.",
     "admin.logentry": "What you changed in the operators' pages, if you are one of them.",
+    "coach.calendarfeed": "The private address of your calendar: since when, and when last read.",
     "coach.checkin": "How you said you were in the morning, and the time you had.",
     "coach.feedback": "What you said of a workout afterwards: done or not, and how hard.",
     "coach.incident": "Where the coaching or the drafting failed, as the operators see them.",
@@ -43,7 +44,10 @@ WORDS = {
     "missions.missionedit": "Your changes to the days of a live mission, kept to be undone.",
     "missions.missionmove": "Each step of a mission's life, from preparation to its end.",
     "missions.stage": "The days of each event, as planned.",
-    "notifications.notification": "The mails we sent you, with their text.",
+    "notifications.notification": "The mails we sent you, with their text; a picture in base64.",
+    "notifications.stoppedaddress": (
+        "Your addresses that get no more mail: why, since when, and what the mail provider said."
+    ),
     "social_django.usersocialauth": "Accounts elsewhere that you connected, and since when.",
     "usersessions.usersession": "Browsers you are signed in with, since when, and from where.",
 }

@@ -1,4 +1,3 @@
-from datetime import date
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -18,8 +17,8 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import audit, invitations, throttle
-from accounts.models import AuditEvent, Ftp, Invitation, User, timezone_names
+from accounts import audit, invitations, locales, throttle
+from accounts.models import AuditEvent, Invitation, User, timezone_names
 
 CHOOSE_WELL = "At least 8 characters; no common word, not only digits, not your address."
 LINK_FOLLOWS = "We send a link there to see that it is yours, and tell the old address."
@@ -214,7 +213,8 @@ class RegisterForm(SignupForm):  # type: ignore[misc]
         user.timezone = answers["timezone"]
         user.health_consent_at = timezone.now() if answers["health_consent"] else None
         user.set_password(answers["password1"])
-        user.save(update_fields=["timezone", "health_consent_at", "password"])
+        reading = locales.reader_of(request.headers.get("Accept-Language", "")).put_on(user)
+        user.save(update_fields=["timezone", "health_consent_at", "password", *reading])
         EmailAddress.objects.filter(user=user).delete()
         EmailAddress.objects.create(user=user, email=user.email, primary=True)
         audit.record(AuditEvent.Kind.REGISTERED, user=user, request=request)
@@ -246,62 +246,3 @@ class InvitationForm(forms.ModelForm[Invitation]):
         if User.objects.filter(email=email).exists():
             raise forms.ValidationError("This address has an account already.")
         return email
-
-
-HEALTH = ("hr_max_bpm", "lthr_bpm", "has_reds")
-
-
-class SettingsForm(forms.ModelForm[User]):
-    timezone = TimezoneField(
-        help_text="Your days and dates follow it; a mission's mornings follow the mission's own."
-    )
-    ftp_w = forms.IntegerField(
-        label="FTP (W), from today",
-        required=False,
-        min_value=40,
-        max_value=600,
-        help_text="Leave it empty if you do not know it: the coach then prescribes by feel.",
-    )
-
-    class Meta:
-        model = User
-        fields = ("timezone", "send_time", "units", "sex", "birth_year", *HEALTH)
-        labels = {
-            "send_time": "Your brief comes at",
-            "units": "Distances in",
-            "sex": "Sex (for heart-rate load)",
-        }
-        help_texts = {"send_time": "New missions begin with it; each mission can have its own."}
-        widgets = {"send_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M")}
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["sex"].choices = [("", "unknown"), *User.Sex.choices]  # type: ignore[attr-defined]
-        ftp = Ftp.objects.filter(user=self.instance).valid_on(self._today())
-        self.fields["ftp_w"].initial = ftp.power_w if ftp else None
-
-    def clean_ftp_w(self) -> int | None:
-        power_w: int | None = self.cleaned_data["ftp_w"]
-        known = self.fields["ftp_w"].initial
-        if power_w is None and known:
-            raise forms.ValidationError(
-                f"Your FTP stays {known} W until you tell another. Type that, or put {known} back."
-            )
-        return power_w
-
-    def save(self, commit: bool = True) -> User:
-        user = super().save(commit=False)
-        if commit:
-            # The row may be older than a consent that was withdrawn meanwhile.
-            user.save(update_fields=self.Meta.fields)
-        power_w = self.cleaned_data["ftp_w"]
-        if power_w and "ftp_w" in self.changed_data:
-            Ftp.objects.update_or_create(
-                user=user,
-                effective_date=self._today(),
-                defaults={"power_w": power_w, "source": Ftp.Source.TESTER},
-            )
-        return user
-
-    def _today(self) -> date:
-        return self.instance.local_date(timezone.now())

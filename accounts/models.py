@@ -67,8 +67,24 @@ class User(AbstractUser):
         MALE = "M", "male"
 
     class Units(models.TextChoices):
-        METRIC = "metric", "kilometres"
-        IMPERIAL = "imperial", "miles"
+        METRIC = "metric", "kilometres and metres"
+        IMPERIAL = "imperial", "miles and feet"
+
+    class Clock(models.TextChoices):
+        H24 = "24", "18:30"
+        H12 = "12", "6:30 pm"
+
+    class DateOrder(models.TextChoices):
+        DAY_FIRST = "dmy", "24 November 2026"
+        MONTH_FIRST = "mdy", "November 24, 2026"
+        YEAR_FIRST = "ymd", "2026 November 24"
+
+    class Weekday(models.IntegerChoices):
+        """The days that a week begins with somewhere, by Python's numbers."""
+
+        MONDAY = 0, "Monday"
+        SATURDAY = 5, "Saturday"
+        SUNDAY = 6, "Sunday"
 
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
@@ -78,6 +94,34 @@ class User(AbstractUser):
         "time zone", max_length=64, default="UTC", validators=[validate_timezone]
     )
     units = models.CharField(max_length=8, choices=Units.choices, default=Units.METRIC)
+    clock = models.CharField(
+        "times", max_length=2, choices=Clock.choices, default=Clock.H24, db_default=Clock.H24
+    )
+    date_order = models.CharField(
+        "dates",
+        max_length=3,
+        choices=DateOrder.choices,
+        default=DateOrder.DAY_FIRST,
+        db_default=DateOrder.DAY_FIRST,
+    )
+    first_weekday = models.PositiveSmallIntegerField(
+        "week begins on",
+        choices=Weekday.choices,
+        default=Weekday.MONDAY,
+        db_default=Weekday.MONDAY,
+    )
+    wants_briefs = models.BooleanField(
+        "the morning's brief",
+        default=True,
+        db_default=True,
+        help_text="Or, when none could be made, the mail that says so.",
+    )
+    wants_wrap_ups = models.BooleanField(
+        "the look back on a mission", default=True, db_default=True
+    )
+    wants_connection_mails = models.BooleanField(
+        "a source that needs you", default=True, db_default=True
+    )
     send_time = models.TimeField(
         "brief at", default=time(6, 0), help_text="New missions begin with it."
     )
@@ -286,12 +330,19 @@ class AuditEvent(models.Model):
         CONSENT_WITHDRAWN = "consent_withdrawn", "consent withdrawn"
         CONNECTED = "connected", "source connected"
         DISCONNECTED = "disconnected", "source disconnected"
+        CALENDAR_MADE = "calendar_made", "calendar address made"
+        CALENDAR_RENEWED = "calendar_renewed", "calendar address renewed"
+        CALENDAR_REMOVED = "calendar_removed", "calendar address removed"
         EXPORTED = "exported", "everything exported"
         EXPORT_FETCHED = "export_fetched", "export downloaded"
         DELETION_ASKED = "deletion_asked", "account deletion asked for"
         DELETED = "deleted", "account deleted"
         APPEALED = "appealed", "stage classification appealed"
         RERUN = "rerun", "run started again by an operator"
+        MAILS_OFF = "mails_off", "mails switched off by the link of one"
+        MAILS_ON = "mails_on", "mails switched on again by the link of one"
+        MAILS_AGAIN = "mails_again", "mails go to the address again"
+        LOOKED_AT = "looked_at", "what the coach replied was read"
         ADMIN_ADDED = "admin_added", "added in the admin"
         ADMIN_CHANGED = "admin_changed", "changed in the admin"
         ADMIN_DELETED = "admin_deleted", "deleted in the admin"

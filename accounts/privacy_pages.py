@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import artifacts, audit, deletion, exports, privacy
 from accounts.models import AuditEvent, DataExport, User
-from accounts.sessions import signed_in
+from accounts.sessions import forget_here, signed_in
 from accounts.throttle import limited
 
 
@@ -127,7 +127,7 @@ def delete_account(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/delete.html", {"form": form}, status=400)
     deletion.ask(User.objects.get(pk=user.pk), request, timezone.now())
     logout(request)
-    return redirect("accounts:deleted")
+    return forget_here(redirect("accounts:deleted"))
 
 
 @require_GET

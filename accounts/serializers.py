@@ -6,10 +6,10 @@ from allauth.mfa.adapter import get_adapter as get_second_factor
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.forms import SettingsForm
 from accounts.models import Ftp, User
 from accounts.problems import Problem, of_form
 from accounts.sessions import Place
+from accounts.settings_form import MAILS, READING, SettingsForm
 
 Fields = serializers.Serializer[Any]
 PASSWORD_MOST = 1000
@@ -110,7 +110,7 @@ class Profile(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = (
-            *("id", "email", "timezone", "units", "send_time"),
+            *("id", "email", "timezone", "send_time", *READING, *MAILS),
             *("sex", "birth_year", "hr_max_bpm", "lthr_bpm", "has_reds", "ftp_w"),
             *("is_admin", "has_second_factor", "health_consent_at"),
         )

@@ -55,6 +55,12 @@ def signed_in(request: HttpRequest) -> User:
     return request.user
 
 
+def forget_here(response: HttpResponse) -> HttpResponse:
+    """Whoever uses this browser next finds no page of this account when they go back."""
+    response["Clear-Site-Data"] = '"cache"'
+    return response
+
+
 def client_address(request: HttpRequest) -> str:
     """The IP address of whoever asks, as the proxy in front tells it where there is one."""
     return str(get_adapter().get_client_ip(request))

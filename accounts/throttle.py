@@ -32,9 +32,9 @@ View = Callable[..., HttpResponse]
 class Throttled(ApiThrottled):
     """Too many attempts; `wait_s` is the number of seconds until one may be made again."""
 
-    def __init__(self, wait_s: int) -> None:
+    def __init__(self, wait_s: int, action: str = "") -> None:
         super().__init__(wait=wait_s)
-        self.wait_s = wait_s
+        self.wait_s, self.action = wait_s, action
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def check(action: str, request: HttpRequest, account: str = "", *, spare: int = 
         if (cache.get(limit.key(action, request, account)) or 0) >= limit.most + spare
     ]
     if waits:
-        raise Throttled(max(waits))
+        raise Throttled(max(waits), action)
 
 
 def count(action: str, request: HttpRequest, account: str = "") -> None:
@@ -132,11 +132,91 @@ class SayWait:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, Throttled):
             return None
-        return too_many(request, error.wait_s)
+        return too_many(request, error.wait_s, error.action)
 
 
-def too_many(request: HttpRequest, wait_s: int) -> HttpResponse:
-    response = render(request, "429.html", {"wait": in_words(wait_s)}, status=429)
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page says; `is_entrance` for what is done before one is signed in."""
+
+    title: str
+    why: str
+    again: str = "do it again"
+    is_entrance: bool = False
+    is_sign_in: bool = False
+
+
+OFTEN = "You have done this often"
+GENERAL = Words(OFTEN, "This is limited, so that one browser cannot keep the service busy.")
+WORDS = {
+    "login": Words(
+        "Too many attempts",
+        "Somebody tried to sign in too often in a short time, from here or to this account.",
+        "try again",
+        is_entrance=True,
+        is_sign_in=True,
+    ),
+    "register": Words(
+        "Too many attempts",
+        "Too many registrations came from here, or for this address.",
+        "try again",
+        is_entrance=True,
+    ),
+    "reset": Words(
+        "Too many attempts",
+        "A new password was asked for too often. Look into your mail: the last link still works.",
+        "ask again",
+        is_entrance=True,
+    ),
+    "run": Words(
+        OFTEN,
+        "The coach was asked, or told how you feel, many times in the last hour. What you said "
+        "before is kept, and today’s brief stands; this last one was not taken.",
+        "say it again",
+    ),
+    "draft": Words(
+        OFTEN,
+        "The coach has drafted many missions for you in the last hour. Your answers are kept.",
+        "ask for a draft again",
+    ),
+    "upload": Words(
+        OFTEN, "Many files came from you in the last hour. This one was not taken.", "send it again"
+    ),
+    "sync": Words(
+        OFTEN,
+        "Your source was read many times in the last hour. What it told is here, and it is read "
+        "by itself before each brief.",
+        "read it again",
+    ),
+    "connect": Words(
+        OFTEN, "A source was connected many times in the last hour. Nothing was changed."
+    ),
+    "calendar": Words(
+        OFTEN,
+        "Your calendar's address was changed many times in the last hour. The last one holds.",
+        "change it again",
+    ),
+    "unsubscribe": Words(
+        OFTEN, "This link was pressed many times in the last hour. What you chose last holds."
+    ),
+    "mail_again": Words(
+        OFTEN,
+        "You have had mails sent to this address again many times in the last hour. Look into "
+        "that mailbox first.",
+        "try again",
+    ),
+    "export": Words(
+        OFTEN, "You have asked for your data many times today. The last download is still there."
+    ),
+    "new_email": Words(
+        OFTEN, "Many mails to confirm an address were sent. Look into your mail for the last one."
+    ),
+}
+
+
+def too_many(request: HttpRequest, wait_s: int, action: str = "") -> HttpResponse:
+    context = {"wait": in_words(wait_s), "words": WORDS.get(action, GENERAL)}
+    response = render(request, "429.html", context, status=429)
     response["Retry-After"] = str(wait_s)
     return response
 
@@ -150,4 +230,4 @@ def in_words(wait_s: int) -> str:
 
 def handler429(request: HttpRequest) -> HttpResponse:
     """For the limits the account library keeps itself: codes, mails, password changes."""
-    return too_many(request, 300)
+    return too_many(request, 300, "login")

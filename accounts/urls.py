@@ -10,6 +10,7 @@ from accounts import entrance, privacy_pages, views
 
 ours = [
     path("settings", views.edit_settings, name="settings"),
+    path("settings/example", views.show_example, name="example"),
     path("settings/sessions", views.list_sessions, name="sessions"),
     path("settings/sessions/others/end", views.end_other_sessions, name="end_other_sessions"),
     path("settings/sessions/browsers/<int:pk>/end", views.end_browser, name="end_browser"),
@@ -30,7 +31,7 @@ ours = [
 urlpatterns = [
     path("", include((ours, "accounts"))),
     path("auth/login", account.login, name="account_login"),
-    path("auth/logout", account.logout, name="account_logout"),
+    path("auth/logout", entrance.leave, name="account_logout"),
     path("auth/register", entrance.register, name="account_signup"),
     path("auth/inactive", account.account_inactive, name="account_inactive"),
     path("auth/confirm", account.email_verification_sent, name="account_email_verification_sent"),

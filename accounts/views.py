@@ -1,3 +1,4 @@
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import audit, sessions, tokens
-from accounts.forms import SettingsForm
+from accounts import audit, formats, sessions, tokens
 from accounts.models import AuditEvent, TokenFamily, User
 from accounts.sessions import signed_in
+from accounts.settings_form import SettingsForm, reader_in
 
 EVENTS_A_PAGE = 50
 
@@ -29,8 +30,22 @@ def edit_settings(request: HttpRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect("accounts:settings")
-    context = {"form": form, "ftps": user.ftps.all(), **_account_state(request)}
-    return render(request, "accounts/settings.html", context)
+    context = {"form": form, "ftps": user.ftps.all(), "example": _example(user)}
+    return render(request, "accounts/settings.html", {**context, **_account_state(request)})
+
+
+@login_required
+@require_GET
+def show_example(request: HttpRequest) -> HttpResponse:
+    """The line that shows how dates, times and distances would be written; nothing is saved."""
+    user = signed_in(request)
+    with formats.written_for(reader_in(request.GET, user)):
+        return render(request, "accounts/_example.html", {"example": _example(user)})
+
+
+def _example(user: User) -> datetime:
+    """In the evening, which is where the two clocks differ."""
+    return datetime.combine(user.local_date(timezone.now()), time(18, 30))
 
 
 def _account_state(request: HttpRequest) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_audit_list_asks_the_database_as_often_for_many(
         row = Invitation.objects.create(email=f"guest{number}@example.org", expires_at=NOW)
         audit.record(AuditEvent.Kind.INVITED, user=user, actor=operator, invitation=row.pk)
 
-    with django_assert_num_queries(6):  # session, account; how many, of when (2), with people
+    with django_assert_num_queries(4):  # session, account; how many, with people
         listed = as_operator.get("/admin/accounts/auditevent/").context["cl"].result_list
 
     assert len(listed) == rows
@@ -205,7 +205,7 @@ def audit_row(operator: Client, kind: str) -> list[str]:
     """What stands in the newest line of the audit trail, of one kind."""
     answer = operator.get("/admin/accounts/auditevent/", {"kind__exact": kind})
     page = answer.content.decode()
-    line = page.partition("<tbody>")[2].partition("</tr>")[0]
+    line = page.partition('id="result_list"')[2].partition("<tbody>")[2].partition("</tr>")[0]
     cells = re.split(r"<t[hd][^>]*>", line)[1:]
     return [strip_tags(cell).strip() for cell in cells]
 
@@ -245,6 +245,9 @@ def test_audit_list_is_gone_through_by_date(as_operator: Client, tester: User) -
         at = datetime(2026, month, 4, tzinfo=UTC)
         AuditEvent.objects.create(user=tester, kind="signed_in", at=at)
 
-    june = as_operator.get("/admin/accounts/auditevent/", {"at__year": 2026, "at__month": 6})
+    june = as_operator.get(
+        "/admin/accounts/auditevent/",
+        {"at__gte": "2026-06-01 00:00:00+00:00", "at__lt": "2026-07-01 00:00:00+00:00"},
+    )
 
     assert [event.at.month for event in june.context["cl"].result_list] == [6]

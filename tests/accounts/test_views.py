@@ -6,13 +6,16 @@ import pytest
 import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP
+from django import forms
+from django.template.loader import render_to_string
 from django.test import Client
 from pytest_django.asserts import assertRedirects
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts import privacy
-from accounts.forms import SettingsForm
+from accounts.formats import Reader
 from accounts.models import AuditEvent, Ftp, User
+from accounts.settings_form import SettingsForm
 from notifications.models import Notification
 from tests.accounts.entrance import LOGIN, PASSWORD, link_in_last_mail, mails
 from tests.accounts.test_forms import proved
@@ -25,11 +28,21 @@ PROFILE = {
     "timezone": "Europe/Paris",
     "send_time": "05:45",
     "units": "imperial",
+    "clock": "24",
+    "date_order": "dmy",
+    "first_weekday": "0",
+    "wants_briefs": "on",
+    "wants_wrap_ups": "on",
+    "wants_connection_mails": "on",
     "sex": "F",
     "hr_max_bpm": "184",
     "lthr_bpm": "166",
     "ftp_w": "",
 }
+METRIC_WORDS = (
+    "Saturday 4 July 2026, 18:30; a ride of 42.3 km and 1,250 m up; a week from Monday to Sunday"
+)
+FTP_WORDS = "Give a whole number from 40 to 600 W, or leave it empty."
 
 
 def test_settings_ask_whoever_is_not_signed_in_to_sign_in(client: Client) -> None:
@@ -67,6 +80,95 @@ def test_settings_are_saved_for_their_owner_alone(
     assert (stranger.timezone, stranger.sex) == ("Europe/Paris", "")
 
 
+def test_settings_keep_how_their_owner_reads_and_which_mails_come(
+    as_tester: Client, tester: User
+) -> None:
+    chosen = {"clock": "12", "date_order": "mdy", "first_weekday": "6"}
+    no_mails = {name: answer for name, answer in PROFILE.items() if "wants" not in name}
+
+    as_tester.post(SETTINGS, {**no_mails, **chosen, "wants_wrap_ups": "on"})
+
+    tester.refresh_from_db()
+    assert Reader.of(tester) == Reader("imperial", "12", "mdy", 6)
+    assert (tester.wants_briefs, tester.wants_wrap_ups, tester.wants_connection_mails) == (
+        *(False, True, False),
+    )
+
+
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, METRIC_WORDS),
+        (
+            {"units": "imperial", "clock": "12", "date_order": "mdy", "first_weekday": "6"},
+            (
+                "Saturday, July 4, 2026, 6:30 pm; a ride of 26.3 mi and 4,101 ft up; "
+                "a week from Sunday to Saturday"
+            ),
+        ),
+        (
+            {"units": "furlongs", "clock": "12", "date_order": "mdy", "first_weekday": "6"},
+            METRIC_WORDS,
+        ),
+    ],
+)
+def test_example_is_written_as_chosen_and_nothing_is_saved(
+    as_tester: Client, tester: User, chosen: dict[str, str], words: str
+) -> None:
+    answer = as_tester.get("/settings/example", chosen)
+
+    line = re.sub(r"<[^>]*>", "", answer.content.decode()).strip()
+    assert line == f"You read: {words}."
+    tester.refresh_from_db()
+    assert Reader.of(tester) == Reader()
+
+
+def test_example_asks_for_nothing_but_whose_it_is(
+    as_tester: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    # session, account
+    with django_assert_num_queries(2):
+        as_tester.get("/settings/example", {"units": "imperial"})
+
+
+def test_every_setting_stands_below_one_heading(as_tester: Client) -> None:
+    form = as_tester.get(SETTINGS).context["form"]
+
+    told = [field.name for _, fields in form.sections() for field in fields]
+    assert sorted(told) == sorted(form.fields)
+
+
+def test_what_is_wrong_is_linked_from_the_top(as_tester: Client) -> None:
+    page = as_tester.post(SETTINGS, {**PROFILE, "ftp_w": "9", "send_time": ""}).content.decode()
+
+    links = re.findall(r'<a class="go" href="#(id_\w+)">([^<]*)</a>', page)
+    assert sorted(links) == [
+        ("id_ftp_w", "FTP (W), from today"),
+        ("id_send_time", "Your brief comes at"),
+    ]
+    for target, _ in links:
+        assert re.search(rf'<input[^>]* id="{target}"[^>]*>', page)
+    assert "<title>Not saved: Settings" in page
+
+
+class Agreement(forms.Form):
+    agreed = forms.BooleanField(label="I agree", help_text="It can be taken back.")
+
+
+def test_checkbox_stands_before_its_label_and_says_what_is_wrong() -> None:
+    field = Agreement({})["agreed"]
+
+    told = render_to_string("_field.html", {"field": field})
+
+    assert re.search(
+        r'<input type="checkbox"[^>]* id="id_agreed"[^>]*><label for="id_agreed">', told
+    )
+    assert 'id="id_agreed_helptext" hidden' in told
+    assert "This field is required." in told
+    assert 'aria-invalid="true"' in told
+
+
 def test_settings_saved_late_leave_a_consent_withdrawn_meanwhile_withdrawn(tester: User) -> None:
     form = SettingsForm({**PROFILE, "timezone": "Asia/Tokyo"}, instance=tester)
     privacy.withdraw_consent(User.objects.get(), None, NOW)
@@ -85,11 +187,12 @@ def test_settings_saved_late_leave_a_consent_withdrawn_meanwhile_withdrawn(teste
             {"lthr_bpm": "184"},
             {"__all__": ["The threshold heart rate must be below the maximum heart rate."]},
         ),
-        ({"ftp_w": "39"}, {"ftp_w": ["Ensure this value is greater than or equal to 40."]}),
-        ({"ftp_w": "601"}, {"ftp_w": ["Ensure this value is less than or equal to 600."]}),
+        ({"ftp_w": "39"}, {"ftp_w": [FTP_WORDS]}),
+        ({"ftp_w": "601"}, {"ftp_w": [FTP_WORDS]}),
+        ({"ftp_w": "two hundred"}, {"ftp_w": [FTP_WORDS]}),
         (
             {"hr_max_bpm": "300"},
-            {"hr_max_bpm": ["Ensure this value is less than or equal to 230."]},
+            {"hr_max_bpm": ["Give a whole number from 120 to 230 bpm, or leave it empty."]},
         ),
     ],
 )
@@ -164,6 +267,7 @@ def test_account_lines_say_how_things_are(as_tester: Client, tester: User) -> No
         "Second factor": "Off: your password alone opens the account",
         "Where you are signed in": "0 browsers or programs",
         "Activity": "Nothing so far",
+        "Calendar": "Your workouts and stages in the calendar you use",
         "Privacy": "Your health data may be read since 1 January 2026",
     }
     assert account_lines(as_tester) == {
@@ -233,8 +337,8 @@ def test_settings_ask_the_database_as_often_for_many_ftps(
         Ftp.objects.create(user=tester, effective_date=date(2026, 1, day), power_w=200 + day)
 
     # session, account twice, FTP of today and all; new address, second factor, latest event,
-    # browsers, their sessions, programs
-    with django_assert_num_queries(10):
+    # browsers, their sessions, programs, stopped address
+    with django_assert_num_queries(11):
         as_tester.get(SETTINGS)
 
 
