@@ -7,6 +7,7 @@ from django.conf import settings
 
 from accounts import sessions
 from accounts.adapter import AccountAdapter
+from accounts.formats import NOBODY, Reader
 from accounts.models import User
 from notifications import mail, outbox
 from notifications.models import Notification
@@ -28,6 +29,7 @@ class MailingAdapter(AccountAdapter):
                     "device": sessions.in_words(context.get("user_agent") or ""),
                 },
                 timezone_name=user.timezone if user else "UTC",
+                reader=Reader.of(user) if user else NOBODY,
             ),
             dedupe_key=f"account:{name}:{uuid4().hex}",
             recipients=[email],

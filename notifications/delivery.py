@@ -3,6 +3,7 @@
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.mime.image import MIMEImage
 
 from anymail.exceptions import AnymailAPIError, AnymailError
 from botocore.exceptions import NoCredentialsError
@@ -12,6 +13,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from notifications import unsubscribing
 from notifications.models import Notification
 
 # Amazon SES answers these with status 400 and means: later.
@@ -36,17 +38,31 @@ class OutcomeUnknown(Exception):
     """The mail may or may not be on its way."""
 
 
-def hand_over(notification: Notification) -> None:
-    """Give the mail to the configured backend; its exceptions become one of the three above."""
-    message = EmailMultiAlternatives(
+class Letter(EmailMultiAlternatives):
+    """What is attached belongs to the HTML that shows it, and is no file for the reader."""
+
+    mixed_subtype = "related"
+
+
+def hand_over(notification: Notification) -> str:
+    """Give the mail to the configured backend; its exceptions become one of the three above.
+
+    What the provider calls the mail comes back, so that its later word finds it; SMTP has none.
+    """
+    message = Letter(
         subject=notification.subject,
         body=notification.text,
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=notification.recipients,
-        headers={"Auto-Submitted": "auto-generated", "X-Lanterne-Kind": notification.kind},
+        headers={
+            "Auto-Submitted": "auto-generated",
+            "X-Lanterne-Kind": notification.kind,
+            **unsubscribing.headers(notification),
+        },
     )
     if notification.html:
         message.attach_alternative(notification.html, "text/html")
+        _show_picture(message, notification.picture)
     with _connected() as message.connection:
         try:
             message.send()
@@ -60,6 +76,25 @@ def hand_over(notification: Notification) -> None:
             raise RefusedForGood(type(error).__name__) from error
         except (smtplib.SMTPException, OSError) as error:
             raise OutcomeUnknown(type(error).__name__) from error
+    return _name_at_the_provider(message)
+
+
+def _name_at_the_provider(message: Letter) -> str:
+    """One for the mail, or one for each of its recipients; then the mail has none."""
+    status = getattr(message, "anymail_status", None)
+    name = status.message_id if status else None
+    return name[:200] if isinstance(name, str) else ""
+
+
+def _show_picture(message: Letter, png: bytes | memoryview | None) -> None:
+    """A picture travels with the HTML that shows it, under the name that the HTML has for it."""
+    if png is None:
+        return
+    # From SQLite it comes as bytes, from PostgreSQL as a view of them.
+    picture = MIMEImage(bytes(png), "png")
+    picture["Content-ID"] = "<picture>"
+    picture.add_header("Content-Disposition", "inline", filename="workout.png")
+    message.attach(picture)
 
 
 @contextmanager

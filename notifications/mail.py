@@ -10,18 +10,33 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from accounts import formats
+from accounts.formats import Reader
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
+    """`picture`: the bytes of a PNG that the HTML shows as `cid:picture`."""
+
     subject: str
     text: str
     html: str
+    picture: bytes | None = None
 
 
-def render(name: str, context: Mapping[str, Any], *, timezone_name: str = "UTC") -> Mail:
-    """Render a mail in the reader's own zone; styles are written into the elements."""
+def render(
+    name: str,
+    context: Mapping[str, Any],
+    *,
+    timezone_name: str = "UTC",
+    reader: Reader | None = None,
+) -> Mail:
+    """Render a mail in the reader's own zone, dates and units, its styles in the elements.
+
+    Without a reader, as whoever is written for already reads (`formats.written_for`).
+    """
     full = {**context, "site_url": settings.SITE_URL, "is_sandbox": settings.SANDBOX}
-    with timezone.override(timezone_name):
+    with timezone.override(timezone_name), formats.written_for(reader or formats.reader()):
         subject = render_to_string(f"email/{name}.subject.txt", full)
         text = render_to_string(f"email/{name}.txt", full)
         html = render_to_string(f"email/{name}.html", full)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 
+from allauth.account.models import EmailAddress
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Invitation, User
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -28,6 +32,7 @@ class Notification(models.Model):
         BRIEF = "brief", "daily brief"
         NO_BRIEF = "no_brief", "no guidance today"
         WRAP_UP = "wrap_up", "look back on a mission"
+        CONNECTION = "connection", "a source needs its tester"
         ALERT = "alert", "operator alert"
         ACCOUNT = "account", "account mail"
 
@@ -37,6 +42,7 @@ class Notification(models.Model):
         SENT = "sent", "sent"
         UNKNOWN = "unknown", "outcome unknown"
         GIVEN_UP = "given_up", "given up"
+        STOPPED = "stopped", "not sent: nobody wants it there"
 
     PATIENCE: ClassVar[timedelta] = timedelta(minutes=15)
     RETRY_FOR: ClassVar[timedelta] = timedelta(hours=24)
@@ -50,6 +56,15 @@ class Notification(models.Model):
     subject = models.CharField(max_length=200)
     text = models.TextField()
     html = models.TextField(blank=True)
+    picture = models.BinaryField(
+        null=True, blank=True, help_text="A PNG that the HTML shows as `cid:picture`."
+    )
+    provider_id = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="What the mail provider calls it, so that its later word finds it.",
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -65,6 +80,9 @@ class Notification(models.Model):
         indexes = [
             models.Index(fields=["state", "next_attempt_at"], name="outbox_due"),
             models.Index(fields=["user"], condition=Q(state="given_up"), name="mail_given_up"),
+            models.Index(
+                fields=["provider_id"], condition=~Q(provider_id=""), name="mail_by_provider_id"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -74,3 +92,35 @@ class Notification(models.Model):
     def is_to_nobody_known(self) -> bool:
         """To an address without an account: once it is out there is no reason to keep it."""
         return self.kind == self.Kind.ACCOUNT and self.user_id is None
+
+
+class StoppedAddressQuerySet(models.QuerySet["StoppedAddress"]):
+    def among(self, addresses: Iterable[str]) -> StoppedAddressQuerySet:
+        return self.filter(address__in={address.lower() for address in addresses})
+
+    def of_nobody(self) -> StoppedAddressQuerySet:
+        """Those that no account has, or is about to take, and that nobody is invited at."""
+        same = {"email": OuterRef("address")}
+        kept = (Exists(model.objects.filter(**same)) for model in (User, EmailAddress, Invitation))
+        return self.exclude(reduce(or_, kept))
+
+
+class StoppedAddress(models.Model):
+    """An address that mails are not sent to any more: they came back, or were complained of."""
+
+    class Reason(models.TextChoices):
+        BOUNCE = "bounce", "mails come back"
+        COMPLAINT = "complaint", "marked as spam"
+
+    address = models.EmailField(unique=True, help_text="In small letters.")
+    reason = models.CharField(max_length=9, choices=Reason.choices)
+    detail = models.CharField(max_length=300, blank=True, help_text="In the provider's words.")
+    stopped_at = models.DateTimeField(default=timezone.now)
+
+    objects = StoppedAddressQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-stopped_at"]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.get_reason_display()}"

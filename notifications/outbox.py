@@ -1,7 +1,8 @@
 """The outbox: a mail is written with the change it tells of, and leaves once, afterwards.
 
-pending -> sending -> sent. Mail providers take no idempotency key, so a mail whose sending broke
-off with an unknown outcome is never sent again by itself: it is marked, and an operator told.
+pending -> sending -> sent, or stopped where nobody wants it by then. Mail providers take no
+idempotency key, so a mail whose sending broke off with an unknown outcome is never sent again by
+itself: it is marked, and an operator told.
 
 `attempts` is the fence: what a sender writes counts only for the claim it made. One that slept past
 its claim may still say what became of its mail, but not have it sent once more.
@@ -18,9 +19,10 @@ from django.db.models.functions import Cast
 from accounts import artifacts, backoff, deletion
 from accounts.models import User
 from accounts.patience import while_the_database_is_away
+from notifications import stopping
 from notifications.delivery import OutcomeUnknown, RefusedForGood, RefusedForNow, hand_over
 from notifications.mail import Mail
-from notifications.models import Notification
+from notifications.models import Notification, StoppedAddress
 
 SEND = "notifications.send"
 MOST_AT_ONCE = 500
@@ -46,6 +48,7 @@ def enqueue(
             "subject": mail.subject[:200],
             "text": mail.text,
             "html": mail.html,
+            "picture": mail.picture,
         },
     )
     if is_new:
@@ -65,7 +68,8 @@ def claim(notification_id: int, now: datetime) -> Notification | None:
         .filter(pk=notification_id)
         .update(state=State.SENDING, claimed_at=now, attempts=F("attempts") + 1)
     )
-    return Notification.objects.filter(pk=notification_id).first() if taken else None
+    held = Notification.objects.select_related("user").filter(pk=notification_id)
+    return held.first() if taken else None
 
 
 def send(notification_id: int, now: datetime) -> None:
@@ -73,8 +77,11 @@ def send(notification_id: int, now: datetime) -> None:
     notification = claim(notification_id, now)
     if notification is None:
         return
+    if why := stopping.why_not_sent(notification):
+        _finish(notification, State.STOPPED, why)
+        return
     try:
-        hand_over(notification)
+        notification.provider_id = hand_over(notification)
     except RefusedForNow as refusal:
         _retry_or_give_up(notification, str(refusal), now)
     except RefusedForGood as refusal:
@@ -108,6 +115,7 @@ def _finish(notification: Notification, state: State, error: str, told_as: str =
     written = held.filter(state__in=before).update(
         state=state,
         last_error=error,
+        provider_id=notification.provider_id,
         sent_at=notification.sent_at,
         next_attempt_at=notification.next_attempt_at,
     )
@@ -153,7 +161,7 @@ def _tell_operators(lost: Notification, told_as: str) -> None:
 
 @transaction.atomic
 def forget(user: User, now: datetime) -> None:
-    """Deletion step: every mail to them, also one that tells several people.
+    """Deletion step: every mail to them, also one that tells several people, and what came back.
 
     Not once the account is gone: what is addressed to them then is the receipt.
     """
@@ -161,6 +169,7 @@ def forget(user: User, now: datetime) -> None:
         return
     Notification.objects.filter(user=user).delete()
     everyone = Notification.objects.annotate(addressed=Cast("recipients", TextField()))
+    StoppedAddress.objects.among(deletion.addresses_of(user)).delete()
     for address in deletion.addresses_of(user):
         for notification in everyone.filter(addressed__icontains=address):
             _forget_recipient(notification, address)

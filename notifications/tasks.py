@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from notifications import outbox
+from notifications import outbox, stopping
 
 
 @shared_task(name=outbox.SEND)
@@ -12,3 +12,8 @@ def send(notification_id: int) -> None:
 @shared_task(name="notifications.sweep")
 def sweep() -> None:
     outbox.sweep(timezone.now())
+
+
+@shared_task(name="notifications.purge")
+def purge() -> None:
+    stopping.purge()

@@ -1,11 +1,11 @@
-"""What a tester has to know of their mails: that their brief did not reach them."""
+"""What a tester has to know of their mails: that they do not reach them, and why."""
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from notifications.models import Notification
+from notifications.models import Notification, StoppedAddress
 
 TOLD_FOR = timedelta(days=7)
 BRIEFS = (Notification.Kind.BRIEF, Notification.Kind.NO_BRIEF)
@@ -27,9 +27,15 @@ def delivery_trouble(user: User, now: datetime) -> str:
     )
 
 
-def has_lost_mail(user: User, now: datetime) -> Exists:
-    """The same as a condition, for a query that is made anyway."""
-    return Exists(_lost(user, now))
+def stopped_address_of(user: User) -> StoppedAddress | None:
+    """Theirs, when nothing is sent there any more."""
+    return StoppedAddress.objects.among([user.email]).first()
+
+
+def is_there_any(user: User, now: datetime) -> ExpressionWrapper[Q]:
+    """Either of the two, for a query that is made anyway."""
+    stopped = Exists(StoppedAddress.objects.among([user.email]))
+    return ExpressionWrapper(Exists(_lost(user, now)) | stopped, output_field=BooleanField())
 
 
 def _lost(user: User, now: datetime) -> QuerySet[Notification]:

@@ -78,8 +78,10 @@ class HttpServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.status: int | None = 200
         self.error = ""
-        self.body: dict[str, object] = {}
+        self.body: dict[str, object] | bytes = {}
         self.requests: list[str] = []
+        # What came with each of them.
+        self.bodies: list[bytes] = []
 
     @property
     def url(self) -> str:
@@ -90,12 +92,13 @@ class _Request(BaseHTTPRequestHandler):
     server: HttpServer
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append(self.path)
         if self.server.status is None:
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        body = json.dumps(self.server.body).encode()
+        told = self.server.body
+        body = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -12,6 +12,7 @@ from django.conf import LazySettings
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
 
+from accounts.formats import Reader
 from accounts.models import User
 from notifications import mail, outbox
 from notifications.models import Notification
@@ -230,3 +231,22 @@ def test_partials_stand_alone() -> None:
     text = render_to_string("email/_account_notice.txt", {**CONTEXT, "site_url": "https://x"})
 
     assert "https://x/auth/password-reset" in text
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_mail_is_written_as_its_reader_writes(name: str) -> None:
+    reads = Reader("imperial", "12", "mdy", 6)
+
+    sent = mail.render(f"account_{name}", CONTEXT, reader=reads)
+
+    for text in (sent.subject, sent.text, strip_tags(sent.html)):
+        assert "4 July" not in text
+        assert not re.search(r"\b\d\d:\d\d\b", text)
+
+
+def test_mail_to_a_tester_is_written_as_they_read(tester: User) -> None:
+    User.objects.update(clock="12", date_order="mdy", timezone="America/New_York")
+
+    get_adapter().send_mail("account/email/export_ready", tester.email, {**CONTEXT})
+
+    assert "July 4, 2026, 1:30 am EDT" in Notification.objects.get().text

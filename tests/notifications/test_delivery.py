@@ -1,17 +1,45 @@
+import base64
 import email
+import json
+import struct
+import zlib
 from collections.abc import Iterator
 from email import policy
+from email.message import EmailMessage, Message
 from typing import Any
 
+import boto3
 import pytest
 from django.conf import LazySettings
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
 
-from notifications import delivery
+from accounts.models import User
+from notifications import delivery, unsubscribing
 from notifications.delivery import OutcomeUnknown, RefusedForGood, RefusedForNow
 from notifications.models import Notification
 from tests.notifications.providers import HANG_UP, HttpServer, SmtpServer, closed_port, serving
 
 NOW, GOOD, UNKNOWN = RefusedForNow, RefusedForGood, OutcomeUnknown
+TESTER = User(pk=7, email="tester@example.org")
+
+
+def _png() -> bytes:
+    """One red pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    pixel = zlib.compress(b"\0\xff\0\0")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")
+    )
+
+
+PNG = _png()
+HTML = '<p>Ease off today.</p><img src="cid:picture" alt="45 min Z2">'
 
 
 @pytest.fixture
@@ -69,6 +97,23 @@ def outcome() -> tuple[type[Exception] | None, str]:
     except (RefusedForNow, RefusedForGood, OutcomeUnknown) as error:
         return type(error), str(error)
     return None, ""
+
+
+def test_picture_travels_with_the_html_that_shows_it(smtp: SmtpServer) -> None:
+    png = b"\x89PNG\r\n\x1a\n"
+
+    delivery.hand_over(brief(html='<img src="cid:picture" alt="60 min">', picture=png))
+
+    mail = email.message_from_string(smtp.taken[0], policy=policy.default)
+    texts, image = mail.iter_parts()
+    assert (mail.get_content_type(), texts.get_content_type()) == (
+        "multipart/related",
+        "multipart/alternative",
+    )
+    assert [part.get_content_type() for part in texts.iter_parts()] == ["text/plain", "text/html"]
+    assert (image.get_content_type(), image["Content-ID"]) == ("image/png", "<picture>")
+    assert (image.get_content_disposition(), image.get_filename()) == ("inline", "workout.png")
+    assert image.get_content() == png
 
 
 def test_mail_is_handed_over_with_both_its_texts(smtp: SmtpServer) -> None:
@@ -250,3 +295,135 @@ def test_web_provider_that_is_not_there_has_taken_nothing(
     }
 
     assert outcome() == (NOW, "ConnectionError")
+
+
+# --- one-click unsubscribe, the picture, and the provider's name for a mail ---
+
+
+def headers_of(kind: str, smtp: SmtpServer) -> list[str | None]:
+    delivery.hand_over(brief(kind=kind, user=TESTER))
+    mail = email.message_from_string(smtp.taken[-1], policy=policy.default)
+    return switches(mail)
+
+
+def switches(mail: Message) -> list[str | None]:
+    """The two headers; long as it is, the first stands on a line of its own."""
+    named = (mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"])
+    return [value and value.strip() for value in named]
+
+
+@pytest.mark.parametrize("kind", ["brief", "no_brief", "wrap_up", "connection"])
+def test_mail_that_can_be_switched_off_says_how(smtp: SmtpServer, kind: str) -> None:
+    assert headers_of(kind, smtp) == [
+        f"<{unsubscribing.url(TESTER, kind)}>",
+        "List-Unsubscribe=One-Click",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["account", "alert"])
+def test_mail_nobody_can_do_without_does_not(smtp: SmtpServer, kind: str) -> None:
+    assert headers_of(kind, smtp) == [None, None]
+
+
+def shown(mail: EmailMessage) -> dict[str, Any]:
+    """The parts of a mail, by what they are; a picture by the name its HTML has for it."""
+    return {
+        part["Content-ID"] or part.get_content_type(): part.get_content()
+        for part in mail.walk()
+        if not part.is_multipart()
+    }
+
+
+def test_mail_over_smtp_has_its_picture(smtp: SmtpServer) -> None:
+    name = delivery.hand_over(brief(html=HTML, picture=PNG))
+
+    mail = email.message_from_string(smtp.taken[0], policy=policy.default)
+    assert shown(mail) == {
+        "text/plain": "Ease off today.\n",
+        "text/html": HTML,
+        "<picture>": PNG,
+    }
+    assert name == ""
+
+
+@pytest.fixture
+def moto_ses(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Amazon SES as moto plays it, which keeps the mails it took."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    settings.EMAIL_BACKEND = "anymail.backends.amazon_ses.EmailBackend"
+    amazon_is_at(f"http://{host}:{port}", settings)
+    client = boto3.client("sesv2", endpoint_url=f"http://{host}:{port}", region_name="eu-west-1")
+    client.create_email_identity(EmailIdentity="coach@lanterne.local")
+    yield get_backend("ses")["123456789012"]["eu-west-1"]
+    client.close()
+    server.stop()
+
+
+def test_mail_arrives_at_amazon_whole(moto_ses: Any) -> None:
+    name = delivery.hand_over(brief(user=TESTER, html=HTML, picture=PNG))
+
+    [taken] = moto_ses.sent_messages
+    raw = taken.raw_data if isinstance(taken.raw_data, str) else taken.raw_data.decode()
+    mail = email.message_from_string(raw, policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    assert shown(mail) == {
+        "text/plain": "Ease off today.\n",
+        "text/html": HTML,
+        "<picture>": PNG,
+    }
+    assert switches(mail) == [
+        f"<{unsubscribing.url(TESTER, 'brief')}>",
+        "List-Unsubscribe=One-Click",
+    ]
+    assert (mail["To"], name) == ("tester@example.org", taken.id)
+
+
+def test_mail_arrives_at_sendgrid_whole(sendgrid: HttpServer) -> None:
+    name = delivery.hand_over(brief(user=TESTER, html=HTML, picture=PNG))
+
+    told = json.loads(sendgrid.bodies[0])
+    assert sendgrid.requests == ["/v3/mail/send"]
+    assert told["from"] == {"email": "coach@lanterne.local", "name": "Lanterne Rouge"}
+    assert told["personalizations"][0]["to"] == [{"email": "tester@example.org"}]
+    assert told["content"] == [
+        {"type": "text/plain", "value": "Ease off today.\n"},
+        {"type": "text/html", "value": HTML},
+    ]
+    assert told["attachments"] == [
+        {
+            "content": base64.b64encode(PNG).decode(),
+            "type": "image/png",
+            "filename": "workout.png",
+            "disposition": "inline",
+            "content_id": "picture",
+        }
+    ]
+    assert {name: value for name, value in told["headers"].items() if "List" in name} == {
+        "List-Unsubscribe": f"<{unsubscribing.url(TESTER, 'brief')}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    assert (told["personalizations"][0]["custom_args"], len(name)) == ({"anymail_id": name}, 36)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(429, NOW), (500, NOW), (503, NOW), (504, UNKNOWN), (400, GOOD), (401, GOOD), (413, GOOD)],
+)
+def test_answer_of_sendgrid_becomes_an_outcome(
+    sendgrid: HttpServer, status: int, expected: type[Exception]
+) -> None:
+    sendgrid.status = status
+    sendgrid.body = {"errors": [{"message": "tester@example.org is bad", "field": None}]}
+
+    assert outcome() == (expected, f"status {status}")
+
+
+def test_sendgrid_that_hangs_up_is_asked_once(sendgrid: HttpServer) -> None:
+    sendgrid.status = None
+
+    assert outcome() == (UNKNOWN, "ConnectionError")
+    assert len(sendgrid.requests) == 1

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -8,15 +9,15 @@ import time_machine
 from celery.signals import after_task_publish
 from django.conf import LazySettings
 from django.db import transaction
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from lanterne.celery import app
 from notifications import outbox, tasks
 from notifications.mail import Mail
-from notifications.models import Notification
+from notifications.models import Notification, StoppedAddress
 from tests.factories import NOW
-from tests.notifications.providers import HANG_UP, SmtpServer, closed_port
+from tests.notifications.providers import HANG_UP, HttpServer, SmtpServer, closed_port
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,8 @@ def test_enqueued_mail_is_a_row_that_waits(tester: User) -> None:
         "subject": "Ease: 45 min",
         "text": "Ease off today.\n",
         "html": "<p>Ease off today.</p>",
+        "picture": None,
+        "provider_id": "",
         "state": "pending",
         "attempts": 0,
         "created_at": NOW,
@@ -518,3 +521,59 @@ def test_forget_leaves_the_receipt_of_an_account_that_is_gone(tester: User) -> N
     outbox.forget(late, NOW)
 
     assert Notification.objects.get() == receipt
+
+
+# --- not sent any more ---
+
+
+def test_mail_that_waits_is_not_sent_once_its_tester_switched_it_off(
+    tester: User, smtp: SmtpServer
+) -> None:
+    waiting = brief(user=tester)
+    User.objects.update(wants_briefs=False)
+
+    outbox.send(waiting.pk, NOW)
+    outbox.send(waiting.pk, NOW + MINUTE)
+
+    assert stored(waiting) == (State.STOPPED, 1, "its tester does not want such mails")
+    assert (smtp.taken, alerts()) == ([], [])
+
+
+def test_mail_to_a_stopped_address_is_not_sent(tester: User, smtp: SmtpServer) -> None:
+    StoppedAddress.objects.create(address="tester@example.org", reason="bounce")
+    mails = [brief(kind, user=tester, kind=kind) for kind in (Kind.BRIEF, Kind.ACCOUNT)]
+
+    for one in mails:
+        outbox.send(one.pk, NOW)
+
+    assert [stored(one)[0] for one in mails] == [State.STOPPED, State.SENT]
+    assert (len(smtp.taken), alerts()) == (1, [])
+
+
+def test_mail_keeps_what_its_provider_calls_it(tester: User, sendgrid: HttpServer) -> None:
+    mail = brief(user=tester)
+
+    outbox.send(mail.pk, NOW)
+
+    row = Notification.objects.get(pk=mail.pk)
+    [asked] = json.loads(sendgrid.bodies[0])["personalizations"]
+    assert (row.state, row.provider_id) == (State.SENT, asked["custom_args"]["anymail_id"])
+
+
+def test_sending_asks_who_wants_it_in_one_go(
+    tester: User, smtp: SmtpServer, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    mail = brief(user=tester)
+
+    # Claimed, read with its tester; stopped addresses; written, in a transaction of its own.
+    with django_assert_num_queries(6):
+        outbox.send(mail.pk, NOW)
+
+
+def test_leaver_takes_their_stopped_addresses_along(tester: User, stranger: User) -> None:
+    for user in (tester, stranger):
+        StoppedAddress.objects.create(address=user.email, reason="bounce")
+
+    outbox.forget(tester, NOW)
+
+    assert [row.address for row in StoppedAddress.objects.all()] == [stranger.email]

@@ -4,8 +4,8 @@ import pytest
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import User
-from notifications.models import Notification
-from notifications.trouble import delivery_trouble
+from notifications.models import Notification, StoppedAddress
+from notifications.trouble import delivery_trouble, is_there_any, stopped_address_of
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +66,26 @@ def test_trouble_is_over_with_the_next_brief_that_is_taken(tester: User, strange
     mail(tester, State.SENT)
 
     assert (before, delivery_trouble(tester, NOW)) == (TROUBLE, "")
+
+
+def test_stopped_address_is_trouble_of_whoever_has_it(tester: User, stranger: User) -> None:
+    row = StoppedAddress.objects.create(address="tester@example.org", reason="bounce")
+    tester.email = "Tester@Example.org"
+
+    assert (stopped_address_of(tester), stopped_address_of(stranger)) == (row, None)
+
+
+@pytest.mark.parametrize(
+    ("is_lost", "is_stopped"), [(True, False), (False, True), (True, True), (False, False)]
+)
+def test_either_trouble_is_found_with_another_query(
+    tester: User, is_lost: bool, is_stopped: bool, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    if is_lost:
+        mail(tester, State.GIVEN_UP)
+    if is_stopped:
+        StoppedAddress.objects.create(address=tester.email, reason="complaint")
+
+    with django_assert_num_queries(1):
+        found = User.objects.annotate(found=is_there_any(tester, NOW)).get(pk=tester.pk)
+    assert found.found == (is_lost or is_stopped)
