@@ -6,12 +6,14 @@ HTML of a mail is somebody else's page: it is only ever shown in a sandbox of it
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -52,9 +54,20 @@ class Mail:
         return str(body.get_content()) if body else None
 
     @property
+    def pictures(self) -> list[tuple[str, str]]:
+        """By the name that the HTML has for each, as an address that holds it."""
+        parts = [one for one in self.message.walk() if one.get_content_maintype() == "image"]
+        return [(str(one["content-id"] or "").strip("<>"), _as_address(one)) for one in parts]
+
+    @property
     def attachments(self) -> list[str]:
         parts = self.message.iter_attachments()
         return [part.get_filename() or part.get_content_type() for part in parts]
+
+
+def _as_address(image: Message) -> str:
+    content = image.get_payload(decode=True)
+    return f"data:{image.get_content_type()};base64,{b64encode(cast('bytes', content)).decode()}"
 
 
 @require_GET
@@ -72,9 +85,12 @@ def mail(request: HttpRequest, mail_id: str) -> HttpResponse:
 @require_GET
 @xframe_options_sameorigin
 def mail_html(request: HttpRequest, mail_id: str) -> HttpResponse:
-    html = _mail(mail_id).part("html")
+    found = _mail(mail_id)
+    html = found.part("html")
     if html is None:
         raise Http404
+    for name, picture in found.pictures:
+        html = html.replace(f"cid:{name}", picture)
     # Its links open in the whole window and not inside the frame.
     with_base, count = re.subn(r"(<head[^>]*>)", r'\1<base target="_top">', html, count=1)
     response = HttpResponse(with_base if count else f'<base target="_top">{html}')

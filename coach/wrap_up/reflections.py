@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts import artifacts, privacy
+from accounts import artifacts, formats, privacy
 from accounts.models import Artifact
 from accounts.patience import while_the_database_is_away
 from coach import (
@@ -166,7 +166,7 @@ def _written(claim: claims.Claim[Reflection], facts: Facts, reply: replies.Refle
             file_due_at=timezone.now(),
             reply=reply.model_dump(mode="json"),
         )
-        if reflection.mission.is_brief_mailed:
+        if reflection.mission.is_brief_mailed and reflection.owner.wants_wrap_ups:
             _mail_tester(reflection)
         files.keep_later(reflection)
 
@@ -201,9 +201,11 @@ def ask_again(reflection: Reflection) -> bool:
 
 def _mail_tester(reflection: Reflection) -> None:
     mission = reflection.mission
+    with formats.written_for(formats.Reader.of(mission.owner)):
+        written = mail.render("wrap_up", in_mail(reflection), timezone_name=mission.timezone)
     outbox.enqueue(
         Notification.Kind.WRAP_UP,
-        mail.render("wrap_up", in_mail(reflection), timezone_name=mission.timezone),
+        written,
         dedupe_key=f"wrap_up:{mission.pk}",
         recipients=[mission.owner.email],
         user=mission.owner,

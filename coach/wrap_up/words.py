@@ -12,6 +12,8 @@ from coach.models import Reflection
 from coach.replies import Reflection as Reply
 from coach.wrap_up.facts import Facts, StageFacts
 from missions.models import RideMode, StageType
+from notifications import unsubscribing
+from notifications.models import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def in_mail(reflection: Reflection) -> dict[str, Any]:
         **on_page(reflection),
         "home_url": f"{settings.SITE_URL}/",
         "wrap_up_url": f"{settings.SITE_URL}{path}",
+        "unsubscribe_url": unsubscribing.url(reflection.mission.owner, Notification.Kind.WRAP_UP),
     }
 
 

@@ -3,18 +3,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings as site
 from django.template.loader import render_to_string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coach import brief
-from coach.checkin import links
+from coach import brief, brief_mail
 from coach.models import MissionRun
 from coach.replies import Decision
 from coach.situation import Situation
 from missions.models import Mission
-from notifications import mail
 from tests.coach.samples import (
     EVENT,
     IN_THE_BUNCH,
@@ -383,10 +380,10 @@ def test_page_and_mail_of_any_day_never_print_a_bare_nothing(
         decision=reply(decided),
         finished_at=NOW,
     )
-    context = brief.mail_context(run)
+    context = brief_mail.context(run)
     page = {**context, "situation": known, "numbers": brief.numbers_in(known)}
 
-    sent = mail.render("brief", context, timezone_name="Europe/Paris")
+    sent = brief_mail.of(run)
     fragments = [render_to_string(f"coach/{name}.html", page) for name in ("_today", "_numbers")]
 
     printed = "\n".join([sent.subject, sent.text, sent.html, *fragments])
@@ -406,98 +403,3 @@ def test_what_the_coach_marked_is_told_in_words() -> None:
     made = told(situation(), decision({"flags": ["too_little_history", "CTL rises fast."]}))
 
     assert made.flags == ["Too little history", "CTL rises fast."]
-
-
-def mailed(mission: Mission) -> mail.Mail:
-    run = MissionRun.objects.create(
-        mission=mission,
-        local_date=TODAY,
-        trigger="schedule",
-        outcome="decided",
-        finished_at=NOW,
-        situation=situation({"metrics.hrv": None}).model_dump(mode="json"),
-        decision=reply(),
-    )
-    return mail.render("brief", brief.mail_context(run), timezone_name=mission.timezone)
-
-
-@pytest.mark.django_db
-def test_short_brief_says_what_to_do_why_what_was_missing_and_no_more(mission: Mission) -> None:
-    mission.brief_detail = Mission.BriefDetail.SHORT
-
-    sent = mailed(mission)
-
-    run = MissionRun.objects.get()
-    lines = [
-        "Maintain: 60 min, moderate intensity",
-        "",
-        "Tour of the Valleys, Saturday 4 July 2026, 30 days to go",
-        "",
-        reply()["reason"],
-        "",
-        "MISSING",
-        "- HRV",
-        "",
-        "HOW ARE YOU THIS MORNING?",
-        "One tap, and the coach thinks again for today.",
-        *(f"- {link.label}: {link.url}" for link in links.of_morning(mission, TODAY)),
-        "",
-        f"View full recommendation: http://127.0.0.1:{site.PORT}/runs/{run.pk}",
-        "",
-        "--",
-        f"Lanterne Rouge, http://127.0.0.1:{site.PORT}/",
-        "Training guidance, not medical advice: if you feel ill, stop and ask a clinician.",
-        "Sandbox: stand-in servers, invented data.",
-    ]
-    assert sent.text.splitlines() == lines
-    shown = re.sub(r"<style>.*</style>|<[^>]+>", " ", sent.html, flags=re.DOTALL)
-    assert " ".join(shown.split()) == " ".join(
-        [
-            "Maintain: 60 min, moderate intensity",
-            "Maintain: 60 min, moderate intensity",
-            "Tour of the Valleys, Saturday 4 July 2026, 30 days to go",
-            reply()["reason"],
-            "Missing HRV How are you this morning? Fine Tired Sick No time today",
-            "One tap, and the coach thinks again for today.",
-            "View full recommendation Sent by Lanterne Rouge .",
-            "Training guidance, not medical advice: if you feel ill, stop and ask a clinician.",
-            "Sandbox: stand-in servers, invented data.",
-        ]
-    )
-
-
-@pytest.mark.django_db
-def test_full_brief_has_the_numbers_and_the_rest(mission: Mission) -> None:
-    sent = mailed(mission)
-
-    for part in ("numbers behind it", "Confidence 80 %", "would change today’s call", "Z2"):
-        assert part.lower() in sent.text.lower()
-        assert part in sent.html.replace("The numbers", "the numbers").replace("What", "what")
-
-
-@pytest.mark.django_db
-def test_brief_says_what_was_said_that_morning(mission: Mission) -> None:
-    health = {"health.feel": 2, "health.illness": "above_neck", "health.is_checked_in": True}
-    run = MissionRun.objects.create(
-        mission=mission,
-        local_date=TODAY,
-        outcome="decided",
-        finished_at=NOW,
-        situation=situation(health).model_dump(mode="json"),
-        decision=reply(),
-        superseded=[{"asked": 1}],
-    )
-
-    sent = mail.render("brief", brief.mail_context(run))
-    page = render_to_string("coach/_brief.html", {"run": run, "brief": brief.of(run, NOW)})
-
-    for text in (sent.text, sent.html, page):
-        assert "You said: tired; a cold." in text
-    assert sent.subject.startswith("Again: Lanterne Rouge Daily Brief")
-
-
-@pytest.mark.django_db
-def test_brief_of_a_day_that_is_over_has_no_links_of_its_morning(mission: Mission) -> None:
-    run = MissionRun(mission=mission, local_date=TODAY - timedelta(days=1), finished_at=NOW)
-
-    assert brief.mail_context(run)["check_in_links"] == []

@@ -1,4 +1,5 @@
 import re
+from email.mime.image import MIMEImage
 from pathlib import Path
 
 import httpx2
@@ -74,6 +75,20 @@ def test_html_of_a_mail_is_locked_in(http: httpx2.Client) -> None:
     policy = answer.headers["content-security-policy"].split("; ")
     assert policy[:2] == ["sandbox allow-top-navigation-by-user-activation", "default-src 'none'"]
     assert '<head><base target="_top"><title>x</title>' in answer.text
+
+
+def test_picture_that_travels_with_the_html_is_shown_in_it(http: httpx2.Client) -> None:
+    image = MIMEImage(b"pixels", "png")
+    image["Content-ID"] = "<picture>"
+    mail = EmailMultiAlternatives("Hello", "Ride.", "coach@lanterne.local", ["t@example.org"])
+    mail.attach_alternative('<img src="cid:picture" alt="60 min">', "text/html")
+    mail.attach(image)
+    get_connection("django.core.mail.backends.filebased.EmailBackend").send_messages([mail])
+    (address,) = addresses(http)
+
+    html = http.get(f"/{address}/html").text
+
+    assert html.endswith('<img src="data:image/png;base64,cGl4ZWxz" alt="60 min">')
 
 
 def test_mail_without_html_has_no_frame(http: httpx2.Client) -> None:
