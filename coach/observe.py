@@ -14,7 +14,7 @@ from coach.past_runs import past_runs
 from coach.physiology.days import Day, consecutive_hard_days, days_since_rest
 from coach.physiology.form import Form, form_on
 from coach.physiology.nights import age_hours
-from coach.physiology.projection import projected, usual_week
+from coach.physiology.projection import Projection, projected, usual_week
 from coach.recovery import is_rest_mode, of_the_night, rounded, slept_by_source
 from coach.reported import Reported, health_of, minutes_on, notes_of, reported_by, travel_of
 from coach.scored import ScoredRide, days_of, score
@@ -214,17 +214,26 @@ def _of_the_form(form: Form) -> dict[str, Any]:
 
 
 def _at_the_event(mission: Mission, form: Form, days: Mapping[date, Day]) -> dict[str, Any]:
-    """What the form would be on the event's first morning, if the coming days were as usual."""
-    if mission.state != Mission.State.TRAINING:
+    event = at_the_event(mission, form, days)
+    if event is None:
         return {}
-    event = projected(
+    return {"projected_ctl": rounded(event.ctl), "projected_tsb": rounded(event.tsb)}
+
+
+def at_the_event(mission: Mission, form: Form, days: Mapping[date, Day]) -> Projection | None:
+    """What the form would be on the event's first morning, if the coming days were as usual.
+
+    None outside of training.
+    """
+    if mission.state != Mission.State.TRAINING:
+        return None
+    return projected(
         form,
         {},
         event_date=mission.event_start,
         usual=usual_week(form.local_date, days),
         phase_on=partial(phase_on, mission),
     )
-    return {"projected_ctl": rounded(event.ctl), "projected_tsb": rounded(event.tsb)}
 
 
 def _of_the_loads(

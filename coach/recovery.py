@@ -1,6 +1,6 @@
 """How a night went, out of the readings: HRV, resting heart rate, sleep, and readiness."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -20,23 +20,30 @@ NIGHT_VALUES = (
 def of_the_night(readings: Readings, local_date: date, now: datetime) -> dict[str, Any]:
     """The part of the situation's metrics that is about recovery, by their names there."""
     nights = [_night(night) for night in readings.nights]
-    orders = {str(metric): order.names for metric, order in readings.orders.items()}
-    order = readings.orders["readiness"]
-    readiness = readiness_today(
-        nights,
-        list(_scores(readings)),
-        local_date=local_date,
-        now=now,
-        orders=orders,
-        chosen=order.names if order.is_chosen else (),
-    )
-    morning = night_facts(nights, local_date=local_date, now=now, orders=orders)
+    morning = night_facts(nights, local_date=local_date, now=now, orders=_orders(readings))
     warmth = _told_today(readings, DailySample.Kind.TEMPERATURE_DEVIATION, local_date)
     return {
-        **_of_readiness(readiness),
+        **_of_readiness(readiness_of(readings, local_date, now)),
         **_of_the_morning(morning),
         "temperature_deviation": rounded(warmth, 2),
     }
+
+
+def readiness_of(readings: Readings, local_date: date, now: datetime) -> Readiness:
+    """The readiness that counts on a morning, by the tester's order of sources."""
+    order = readings.orders["readiness"]
+    return readiness_today(
+        map(_night, readings.nights),
+        _scores(readings),
+        local_date=local_date,
+        now=now,
+        orders=_orders(readings),
+        chosen=order.names if order.is_chosen else (),
+    )
+
+
+def _orders(readings: Readings) -> dict[str, Sequence[str]]:
+    return {str(metric): order.names for metric, order in readings.orders.items()}
 
 
 def is_rest_mode(readings: Readings, local_date: date) -> bool | None:

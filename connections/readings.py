@@ -1,6 +1,6 @@
 """Everything the sources have told about a tester, gathered for one local date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -132,6 +132,14 @@ def for_coach(told: Readings, user: User) -> Readings:
         kept_back=frozenset(kept),
         withheld=withheld,
     )
+
+
+def scores_between(user: User, first: date, last: date, kept_back: Set[str]) -> list[DailySample]:
+    """Every readiness that a source gave itself, but for those that are kept from the coach."""
+    samples = user.samples.filter(
+        kind=DailySample.Kind.READINESS, local_date__range=(first, last)
+    ).exclude(source__in=kept_back)
+    return list(samples.order_by("local_date", "source"))
 
 
 def _newest_samples(user: User, first: date, last: date) -> list[DailySample]:
