@@ -1,17 +1,15 @@
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import totals
 from accounts.admin import Record
-from accounts.listing import Long
+from accounts.listing import Long, OfTester
 from accounts.sessions import signed_in
-from coach import again, files, model_list, reruns
+from coach import again, model_list, reruns, spending
+from coach.incident_admin import IncidentAdmin
 from coach.models import (
     Incident,
     KnownModel,
@@ -25,9 +23,9 @@ from coach.models import (
 )
 from coach.wrap_up import reflections
 
-Outcome = ModelCall.Outcome
-# Of the months and models that are summed up, the newest.
-MOST_MONTHS = 24
+
+class RunsOf(OfTester):
+    leads_to = ("mission__owner",)
 
 
 class WrittenByTheCoach(admin.ModelAdmin[Any]):
@@ -44,7 +42,7 @@ class WrittenByTheCoach(admin.ModelAdmin[Any]):
 class MissionRunAdmin(WrittenByTheCoach, Long):
     list_display = ["mission", "local_date", "outcome", "trigger", "summary", "finished_at"]
     list_select_related = ["mission"]
-    list_filter = ["outcome", "trigger", "local_date"]
+    list_filter = ["outcome", "trigger", "local_date", RunsOf]
     search_fields = ["mission__name", "mission__owner__email"]
     ordering = ("-local_date", "-pk")
     exclude = ["situation", "decision", "flagged", "superseded", "done"]
@@ -83,7 +81,7 @@ class MissionRunAdmin(WrittenByTheCoach, Long):
 
 
 @admin.register(Reflection)
-class ReflectionAdmin(WrittenByTheCoach):
+class ReflectionAdmin(WrittenByTheCoach, Long):
     list_display = ["mission", "outcome", "asked", "opened_at", "finished_at"]
     list_select_related = ["mission"]
     list_filter = ["outcome"]
@@ -105,11 +103,12 @@ class ReflectionAdmin(WrittenByTheCoach):
 
 
 @admin.register(MissionDraft)
-class MissionDraftAdmin(WrittenByTheCoach):
+class MissionDraftAdmin(WrittenByTheCoach, Long):
     list_display = ["id", "user", "outcome", "asked", "failure", "created_at", "updated_at"]
     list_select_related = ["user"]
     list_filter = ["outcome", "failure"]
     search_fields = ["user__email"]
+    ordering = ("-updated_at",)
     exclude = ["survey", "drafted", "proposal"]
 
 
@@ -138,6 +137,10 @@ class Problems(admin.SimpleListFilter):
         return queryset.filter(problem_kind=self.value()) if self.value() else queryset
 
 
+class CallsOf(OfTester):
+    leads_to = ("owner",)
+
+
 @admin.register(ModelCall)
 class ModelCallAdmin(WrittenByTheCoach, Long):
     list_display = [
@@ -153,7 +156,7 @@ class ModelCallAdmin(WrittenByTheCoach, Long):
         "cost_usd",
         "latency_ms",
     ]
-    list_filter = ["purpose", Models, "outcome", Problems]
+    list_filter = ["purpose", Models, "outcome", Problems, CallsOf]
     # What was asked, said and objected to names health values.
     exclude = ["prompt", "reply", "refusal", "problem", "violations"]
 
@@ -164,40 +167,9 @@ class ModelCallAdmin(WrittenByTheCoach, Long):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        months = {"months": spent_by_month(timezone.now())}
-        return super().changelist_view(request, {**months, **(extra_context or {})})
-
-
-SUMMED = ("calls", "tokens_in", "tokens_cached", "tokens_out", "cost", "unpriced")
-
-
-def spent_by_month(now: datetime) -> list[dict[str, Any]]:
-    """Questions, tokens and cost of each month (UTC), and of how many the cost is unknown."""
-    sums = totals.added_up("spent", ModelCall.objects.all(), "pk", _spent, now)
-    months = [
-        {"month": month, "model": model, **dict(zip(SUMMED, values, strict=True))}
-        for (month, model), values in sums.items()
-    ]
-    months.sort(key=lambda row: row["model"])
-    months.sort(key=lambda row: row["month"], reverse=True)
-    return months[:MOST_MONTHS]
-
-
-def _spent(calls: QuerySet[Any]) -> totals.Sums:
-    rows = (
-        calls.order_by()
-        .annotate(month=TruncMonth("asked_at", tzinfo=UTC))
-        .values("month", "model")
-        .annotate(
-            calls=Count("pk"),
-            tokens_in=Sum("tokens_in"),
-            tokens_cached=Sum("tokens_cached"),
-            tokens_out=Sum("tokens_out"),
-            cost=Sum("cost_usd"),
-            unpriced=Count("pk", filter=Q(cost_usd=None) & ~Q(outcome=Outcome.UNANSWERED)),
-        )
-    )
-    return {(row["month"], row["model"]): tuple(row[name] for name in SUMMED) for row in rows}
+        now = timezone.now()
+        sums = {"days": spending.by_day(now), "months": spending.by_month(now)}
+        return super().changelist_view(request, {**sums, **(extra_context or {})})
 
 
 @admin.register(TokenUse)
@@ -206,6 +178,7 @@ class TokenUseAdmin(WrittenByTheCoach):
     list_select_related = ["owner"]
     list_filter = ["month_date"]
     search_fields = ["owner__email"]
+    ordering = ["-pk"]
 
 
 @admin.register(KnownModel)
@@ -235,40 +208,4 @@ class ModelPaceAdmin(Record):
     ]
 
 
-@admin.register(Incident)
-class IncidentAdmin(admin.ModelAdmin[Incident]):
-    list_display = ["opened_at", "kind", "about", "resolved_at"]
-    list_select_related = ["run__mission", "draft", "reflection__mission"]
-    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter)]
-    search_fields = [
-        "task",
-        "run__mission__name",
-        "run__mission__owner__email",
-        "draft__user__email",
-        "reflection__mission__name",
-        "reflection__mission__owner__email",
-    ]
-    ordering = ["-opened_at"]
-    sortable_by = ()
-    raw_id_fields = ["run", "draft", "reflection"]
-    readonly_fields = ["detail", "opened_at"]
-    actions = ["resolve", "store_again"]
-
-    @admin.action(description="Resolve", permissions=["change"])
-    def resolve(self, request: HttpRequest, chosen: QuerySet[Incident]) -> None:
-        resolved = 0
-        for incident in chosen:
-            still_open = Incident.objects.filter(pk=incident.pk, resolved_at=None)
-            if still_open.update(resolved_at=timezone.now()):
-                self.log_change(request, incident, ["resolved_at"])
-                resolved += 1
-        self.message_user(request, f"{resolved} of {len(chosen)} chosen are resolved now.")
-
-    @admin.action(description="Store the file again", permissions=["change"])
-    def store_again(self, request: HttpRequest, chosen: QuerySet[Incident]) -> None:
-        stored = 0
-        for incident in chosen:
-            if files.store_again(incident, timezone.now()):
-                self.log_change(request, incident, ["file_due_at"])
-                stored += 1
-        self.message_user(request, f"The files of {stored} of {len(chosen)} chosen are due again.")
+admin.site.register(Incident, IncidentAdmin)

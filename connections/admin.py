@@ -2,12 +2,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import Record
 from accounts.listing import Long
 from accounts.privacy import NotAllowed
-from connections import refresh, tallies
+from connections import condition, refresh, tallies
 from connections.models import (
     AppleHealthUpload,
     Connection,
@@ -22,7 +22,7 @@ from connections.models import (
 
 
 @admin.register(Connection)
-class ConnectionAdmin(Record):
+class ConnectionAdmin(Record, Long):
     list_display = [
         "user",
         "provider",
@@ -40,7 +40,14 @@ class ConnectionAdmin(Record):
         rows: QuerySet[Connection] = Connection.objects.with_last_reason()
         return rows
 
-    @admin.display(ordering="last_reason")
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With how each source stands on top."""
+        told = {"sources": condition.of_the_sources()}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
+
+    @admin.display
     def reason(self, connection: Any) -> str:
         return connection.last_reason or ""
 
@@ -148,14 +155,14 @@ class ProviderEventAdmin(Record, Long):
 
 
 @admin.register(AppleHealthUpload)
-class AppleHealthUploadAdmin(Record):
+class AppleHealthUploadAdmin(Record, Long):
     list_display = ["uploaded_at", "user", "file_name", "status", "days", "attempts", "error"]
     list_select_related = ["user"]
     list_filter = ["status"]
 
 
 @admin.register(RideFile)
-class RideFileAdmin(Record):
+class RideFileAdmin(Record, Long):
     list_display = ["uploaded_at", "user", "file_name", "status", "rides", "attempts", "error"]
     list_filter = ["status"]
     list_select_related = ["user"]

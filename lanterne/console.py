@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from allauth.mfa.adapter import get_adapter as second_factor
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
@@ -19,11 +19,13 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from accounts import audit
+from accounts.listing import Newest
 from accounts.models import AuditEvent, User
 from accounts.second_factor import is_shown
 from accounts.sessions import signed_in
 from coach import model_list
-from lanterne import waiting
+from lanterne import backlog, overview
+from lanterne.arranged import arranged
 
 Kind = AuditEvent.Kind
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -65,10 +67,16 @@ class Console(AdminSite):
         """With what an operator has to see to on top."""
         now = timezone.now()
         told = {
-            "notices": [*model_list.notices(now), *waiting.notices(now)],
-            "queues": [(queue, queue.words(now)) for queue in waiting.queues(now)],
+            **overview.at_a_glance(now),
+            "notices": [*model_list.notices(now), *backlog.notices(now)],
+            "queues": [(queue, queue.words(now)) for queue in backlog.queues(now)],
         }
         return super().index(request, {**told, **(extra_context or {})})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """By what an operator is about to do; below one app's own address as Django has it."""
+        apps = super().get_app_list(request, app_label)
+        return apps if app_label else arranged(apps, reverse("admin:index"))
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -82,7 +90,15 @@ class Console(AdminSite):
         **options: Any,
     ) -> None:
         base = admin_class or ModelAdmin
-        audited = type(base.__name__, (Audited, base), {"__module__": base.__module__, **options})
+        bounded = {
+            "paginator": Newest,
+            "show_full_result_count": False,
+            "show_facets": ShowFacets.NEVER,
+        }
+        # By what they are ordered has an index; what else could be clicked on has none.
+        bounded["sortable_by"] = base.sortable_by or ()
+        own = {"__module__": base.__module__, **bounded, **options}
+        audited = type(base.__name__, (Audited, base), own)
         super().register(model_or_iterable, audited)
 
     def _lead_in(self, request: HttpRequest, next_page: str) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from accounts.listing import Long
 from accounts.sessions import signed_in
 from missions import editing, lifecycle
 from missions.models import Appeal, EventProgress, Mission, MissionMove, Stage
@@ -83,7 +84,7 @@ class ReasonForm(ActionForm):
 
 
 @admin.register(Mission)
-class MissionAdmin(admin.ModelAdmin[Mission]):
+class MissionAdmin(Long):
     list_display = ["name", "owner", "state", "event_start", "event_end", "timezone", "next_run_at"]
     list_select_related = ["owner"]
     list_filter = ["state", "mission_type"]
@@ -166,7 +167,7 @@ class AppealInline(admin.TabularInline[Appeal, EventProgress]):
 
 
 @admin.register(EventProgress)
-class EventProgressAdmin(admin.ModelAdmin[EventProgress]):
+class EventProgressAdmin(Long):
     """To be read: outcomes are written by the rides and by their tester's appeals."""
 
     list_display = ["mission", "stage", "ride_mode", "classified_as", "points", "completed_at"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -105,6 +107,16 @@ class ModelCall(models.Model):
         return f"{self.model}, attempt {self.attempt} ({self.get_outcome_display()})"
 
 
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    def open(self) -> IncidentQuerySet:
+        return self.filter(resolved_at=None)
+
+    def resolve(self, pk: int, now: datetime, *, by: User, note: str) -> bool:
+        """Close one that is open, for good; False when somebody else did."""
+        one = self.open().filter(pk=pk)
+        return bool(one.update(resolved_at=now, resolved_by=by, note=note))
+
+
 class Incident(models.Model):
     """A run, a draft, a reflection or a task that failed, for an operator to look at."""
 
@@ -146,7 +158,17 @@ class Incident(models.Model):
     detail = models.TextField()
     opened_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    note = models.TextField(blank=True)
+    resolved_by = models.ForeignKey(
+        User,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The operator; empty where its cause was mended without one, or they have left.",
+    )
+    note = models.TextField(blank=True, help_text="What it was, and what was done about it.")
+
+    objects = IncidentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-opened_at"]
@@ -167,6 +189,11 @@ class Incident(models.Model):
     def about(self) -> Asked | str:
         """What failed: the row, or the name of the task."""
         return self.run or self.draft or self.reflection or self.task
+
+    @property
+    def owner(self) -> User | None:
+        """The tester it happened to; None where a task broke off."""
+        return None if isinstance(self.about, str) else self.about.owner
 
 
 class KnownModel(models.Model):

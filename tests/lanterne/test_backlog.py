@@ -11,7 +11,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts.models import User
 from coach.models import MissionDraft, MissionRun, ModelPace, Reflection
 from connections.models import ProviderEvent, RateBudget, Turn
-from lanterne import waiting
+from lanterne import backlog
 from missions.models import Mission
 from notifications.models import Notification
 from tests import factories
@@ -150,7 +150,7 @@ def test_queues_tell_what_waits_and_since_when(tester: User) -> None:
     fill(tester)
 
     told = [
-        (queue.count, queue.since and (NOW - queue.since) / MINUTE) for queue in waiting.queues(NOW)
+        (queue.count, queue.since and (NOW - queue.since) / MINUTE) for queue in backlog.queues(NOW)
     ]
 
     assert told == [(3, 12), (2, None), (2, 13), (3, 11), (2, 30), (1, 4)]
@@ -159,23 +159,23 @@ def test_queues_tell_what_waits_and_since_when(tester: User) -> None:
 def test_only_what_waits_for_more_than_ten_minutes_is_stuck(tester: User) -> None:
     fill(tester)
 
-    stuck = [bool(queue.words(NOW)) for queue in waiting.queues(NOW)]
+    stuck = [bool(queue.words(NOW)) for queue in backlog.queues(NOW)]
 
     assert stuck == [True, False, True, True, True, False]
-    edge = waiting.Queue("Runs", 1, NOW - waiting.STUCK_AFTER, "Look.")
+    edge = backlog.Queue("Runs", 1, NOW - backlog.STUCK_AFTER, "Look.")
     assert (edge.words(NOW), edge.words(NOW + MINUTE)) == ("", "Look.")
 
 
 def test_hint_never_leaves_out_that_there_may_be_no_worker() -> None:
     """Where it is for the model that they wait, a worker has been there and put them off."""
-    hints = [queue.hint for queue in waiting.queues(NOW) if queue.hint]
+    hints = [queue.hint for queue in backlog.queues(NOW) if queue.hint]
 
     begins = ("Too few workers, or none; ", "The model", *["No worker runs, or the "] * 3)
     assert [hint.startswith(words) for hint, words in zip(hints, begins, strict=True)] == [True] * 5
 
 
 def test_empty_service_waits_for_nothing() -> None:
-    assert [(queue.count, queue.since, queue.words(NOW)) for queue in waiting.queues(NOW)] == [
+    assert [(queue.count, queue.since, queue.words(NOW)) for queue in backlog.queues(NOW)] == [
         (0, None, "")
     ] * 6
 
@@ -250,19 +250,20 @@ def test_console_shows_what_waits_and_what_is_stuck(as_operator: Client, tester:
     fill_portions()
 
     page = as_operator.get("/admin/").content.decode()
-    table = page.partition('<table id="waiting">')[2].partition("</table>")[0]
+    table = page.partition('<table id="waiting" class="told">')[2].partition("</table>")[0]
 
     assert table.count("Stuck for more than 10 minutes.") == 4
-    assert '<td>3</td><td class="nowrap">4 Jul, 05:18</td>' in table
+    since = '<td class="nowrap" data-label="Since (UTC)">2026-07-04 05:18</td>'
+    assert f'<td data-label="How many">3</td>{since}' in table
     assert "one wants to be left alone for another 120 seconds." in page
 
 
 def test_console_asks_the_database_as_often_whatever_waits(
     as_operator: Client, tester: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(15):
         as_operator.get("/admin/")
     fill(tester)
     fill_portions()
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(15):
         as_operator.get("/admin/")
