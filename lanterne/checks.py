@@ -174,6 +174,35 @@ def operators_are_reachable(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
+@register(OURS)
+def mail_providers_show_a_password(**_: Any) -> Sequence[CheckMessage]:
+    user, colon, password = settings.MAIL_WEBHOOK_SECRET.partition(":")
+    if not settings.MAIL_WEBHOOK_SECRET or (user and colon and password):
+        return []
+    return [
+        Error(
+            "MAIL_WEBHOOK_SECRET is not of the form user:password.",
+            hint="Make the password with: python -c 'import secrets; "
+            "print(secrets.token_urlsafe(32))'",
+            id="lanterne.E008",
+        )
+    ]
+
+
+@register(OURS, deploy=True)
+def bounces_are_heard_of(**_: Any) -> Sequence[CheckMessage]:
+    if settings.MAIL_WEBHOOK_SECRET or not settings.EMAIL_BACKEND.startswith("anymail."):
+        return []
+    return [
+        checks.Warning(
+            "MAIL_WEBHOOK_SECRET is empty: mails that come back are sent again every morning.",
+            hint="Set it, and have the mail provider post its events with it; docs/operating.md "
+            "says how.",
+            id="lanterne.W005",
+        )
+    ]
+
+
 @register(OURS, deploy=True)
 def limits_count_whoever_asks(**_: Any) -> Sequence[CheckMessage]:
     if settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER:

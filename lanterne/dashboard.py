@@ -1,6 +1,7 @@
 """The pages that need every app: Home, and one run in full."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -9,56 +10,83 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from accounts.sessions import signed_in
 from coach import again, brief, done, stored_situations
 from coach.checkin import pages as checkin
+from coach.models import MissionRun
 from coach.views import own_run, today_context
 from connections import panel
-from missions import lifecycle
+from lanterne import live
+from missions import lifecycle, way
 from missions.game import game_of
 from missions.models import Mission
 from notifications import trouble
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """What every page knows: whether it is the sandbox."""
-    return {"is_sandbox": settings.SANDBOX}
+    """What every page knows: whether it is the sandbox; and what it may look up if it needs it."""
+    stopped = SimpleLazyObject(lambda: trouble.stopped_address_of(signed_in(request)))
+    return {"is_sandbox": settings.SANDBOX, "stopped_address": stopped}
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
-        return render(request, "lanterne/landing.html")
+        return render(request, "lanterne/landing.html", {"registration": settings.REGISTRATION})
     user, now = signed_in(request), timezone.now()
     mission = _mission_of(user, now)
     context = {"mission": mission, **panel.context_for(user)}
     if mission is not None:
-        context |= _mission_context(mission, now)
+        context |= _mission_context(mission, _run_of(mission, now), now)
     return render(request, "lanterne/home.html", context)
 
 
 def _mission_of(user: User, now: datetime) -> Mission | None:
     """The mission that is shown, once the calendar had its say."""
-    mission = Mission.objects.current_for(user)
+    mission = live.current_for(user, now)
     if mission is None or not mission.is_live:
         return mission
     lifecycle.keep_time(mission, now=now)
-    return mission if mission.is_live else Mission.objects.current_for(user)
+    return mission if mission.is_live else live.current_for(user, now)
 
 
-def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
+def _run_of(mission: Mission, now: datetime) -> MissionRun | None:
+    todays = mission.runs.filter(local_date=mission.local_date(now))
+    return todays.select_related("mission__owner", "feedback").first()
+
+
+@login_required
+@require_GET
+def look(request: HttpRequest) -> HttpResponse:
+    """The parts of an open Home that show something else by now; mostly there are none."""
+    user, now = signed_in(request), timezone.now()
+    mission = _mission_of(user, now)
+    if mission is None or live.shape(mission) != request.GET.get("mission"):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Trigger": "other-home"})
+    run = _run_of(mission, now)
+    parts = live.news(request.GET, live.marks_of(mission, run, now))
+    if not parts:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    context = {"mission": mission, "parts": parts, **_mission_context(mission, run, now)}
+    return render(request, "lanterne/_live.html", context)
+
+
+def _mission_context(mission: Mission, run: MissionRun | None, now: datetime) -> dict[str, Any]:
     local_date = mission.local_date(now)
-    todays = mission.runs.filter(local_date=local_date).select_related("mission__owner", "feedback")
-    run = todays.annotate(has_lost_mail=trouble.has_lost_mail(mission.owner, now)).first()
-    is_lost = getattr(run, "has_lost_mail", False)
+    has_mail_trouble = getattr(mission, "has_mail_trouble", False)
     earlier = mission.runs.filter(local_date__lt=local_date).defer("situation", "decision")
     game = game_of(mission)
+    marks = live.marks_of(mission, run, now)
     return {
+        "shape": live.shape(mission),
+        "marks": marks,
+        "mark": marks["today"],
         "local_date": local_date,
-        "states": _state_line(mission),
+        "states": way.stops_of(mission, local_date),
         "days_to_event": mission.days_to_event(local_date),
         "event_days_left": (mission.event_end - local_date).days + 1,
         "game": game,
@@ -66,7 +94,8 @@ def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
         "earlier_runs": list(earlier[:7]),
         "run": run,
         "brief": None,
-        "mail_trouble": trouble.delivery_trouble(mission.owner, now) if is_lost else "",
+        "has_mail_trouble": has_mail_trouble,
+        "mail_trouble": trouble.delivery_trouble(mission.owner, now) if has_mail_trouble else "",
         **(today_context(run) if run else {}),
         **(checkin.context_for(mission.owner, local_date) if _is_asked_how(mission) else {}),
     }
@@ -75,16 +104,6 @@ def _mission_context(mission: Mission, now: datetime) -> dict[str, Any]:
 def _is_asked_how(mission: Mission) -> bool:
     """Whether anybody would make something of a check-in."""
     return mission.is_live and mission.owner.has_consented
-
-
-def _state_line(mission: Mission) -> list[dict[str, Any]]:
-    """The four stops of a mission's life: passed, here, or to come."""
-    order = list(Mission.State)
-    here = order.index(Mission.State(mission.state))
-    return [
-        {"label": state.label, "is_here": n == here, "is_passed": n < here}
-        for n, state in enumerate(order)
-    ]
 
 
 @login_required

@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from traceback import walk_tb
 
-# Behind these stands the key of a link that was mailed, and it may still be good.
-MAILED_LINK = re.compile(r"(/auth/(?:confirm|password-reset)/|/check-in/)[^\s'\"]+")
+# Behind these stands a key that opens something: of a link that was mailed, or of a calendar.
+LINK_WITH_KEY = re.compile(
+    r"(/auth/(?:confirm|password-reset)/|/check-in/|/mail/unsubscribe/|/calendar/)[^\s'\"]+"
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -17,7 +19,7 @@ class WithoutCodes(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = MAILED_LINK.sub(r"\1…", record.getMessage())
+        record.msg = LINK_WITH_KEY.sub(r"\1…", record.getMessage())
         record.args = ()
         vars(record).pop("request", None)
         return True

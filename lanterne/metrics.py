@@ -18,12 +18,14 @@ from accounts import totals
 from coach.models import Incident, MissionRun, ModelCall, RuleTally
 from connections import registry, tallies
 from connections.models import Connection, FailureTally
-from lanterne import waiting
-from notifications.models import Notification
+from lanterne import backlog
+from notifications.models import Notification, StoppedAddress
 
 # Of runs: what was finished before changes no more, unless somebody asks again.
 SETTLED_AFTER = timedelta(days=2)
-OPEN_MAILS = [state for state in Notification.State if state != Notification.State.SENT]
+# What is done with for good; a tester whose address is stopped adds one a morning.
+DONE_MAILS = [Notification.State.SENT, Notification.State.STOPPED]
+OPEN_MAILS = [state for state in Notification.State if state not in DONE_MAILS]
 
 
 class Rows(Collector):
@@ -40,6 +42,7 @@ class Rows(Collector):
         yield self._tokens()
         yield self._broken_rules()
         yield self._mails()
+        yield self._stopped_addresses()
         connections = GaugeMetricFamily("connections", "Connections by state.", labels=["state"])
         yield _labelled(connections, Connection.objects.values_list("state").annotate(Count("pk")))
         yield self._refresh_failures()
@@ -61,16 +64,25 @@ class Rows(Collector):
         return _labelled(family, ((status, count) for (status,), (count,) in sums.items()))
 
     def _mails(self) -> Metric:
-        """Those that did not just go out are few, and counted to the last one."""
+        """Those that are not done with are few, and counted to the last one."""
         family = GaugeMetricFamily("notifications", "Mails by state.", labels=["state"])
         others = Notification.objects.filter(state__in=OPEN_MAILS).order_by()
         _labelled(family, others.values_list("state").annotate(Count("pk")))
-        sent = Notification.objects.filter(state=Notification.State.SENT)
-        sums = totals.added_up("mails_sent", sent, "pk", _by("state"), self.now)
+        done = Notification.objects.filter(state__in=DONE_MAILS)
+        sums = totals.added_up("mails_done", done, "pk", _by("state"), self.now)
         return _labelled(family, ((state, count) for (state,), (count,) in sums.items()))
 
+    def _stopped_addresses(self) -> Metric:
+        """Both reasons from the start: see `_refresh_failures`."""
+        family = GaugeMetricFamily(
+            "mail_addresses_stopped", "Addresses without mail, by reason.", labels=["reason"]
+        )
+        told = StoppedAddress.objects.order_by().values_list("reason").annotate(Count("pk"))
+        counts = {**dict.fromkeys(StoppedAddress.Reason.values, 0), **dict(told)}
+        return _labelled(family, counts.items())
+
     def _queues(self) -> Iterator[Metric]:
-        now, queues = self.now, waiting.queues(self.now)
+        now, queues = self.now, backlog.queues(self.now)
         yield _gauge(
             "runs_waiting", "Runs whose time has come, without a worker.", queues.runs.count
         )
@@ -99,16 +111,16 @@ class Rows(Collector):
 
     def _portions(self) -> Iterator[Metric]:
         taken = GaugeMetricFamily("turns_taken", "Places taken at once.", labels=["of"])
-        yield _labelled(taken, waiting.turns(self.now))
-        yield from _used("rate_budget", "source", "window", waiting.rate_budgets(self.now))
-        paces = waiting.paces(self.now)
+        yield _labelled(taken, backlog.turns(self.now))
+        yield from _used("rate_budget", "source", "window", backlog.rate_budgets(self.now))
+        paces = backlog.paces(self.now)
         used = [one for pace in paces for one in pace.used]
         yield from _used("model_pace", "server", "kind", used)
         closed = GaugeMetricFamily(
             "model_closed_seconds", "How long a model wants to be left alone.", labels=["server"]
         )
         yield _labelled(closed, ((pace.server, pace.closed_s) for pace in paces))
-        fired = waiting.last_fired()
+        fired = backlog.last_fired()
         if fired is not None:
             yield _gauge(
                 "scheduler_last_fired_seconds",
@@ -182,7 +194,7 @@ def _labelled(family: Family, values: Iterable[tuple[str, float | totals.Amount]
 
 
 def _used(
-    name: str, first: str, second: str, portions: Iterable[waiting.Used]
+    name: str, first: str, second: str, portions: Iterable[backlog.Used]
 ) -> tuple[Metric, Metric]:
     """What is used, and beside it the limit, where there is one."""
     used = GaugeMetricFamily(f"{name}_used", "Used up of a limit.", labels=[first, second])

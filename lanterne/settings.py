@@ -4,6 +4,7 @@
 talks to stand-in servers of its own; each variable that names a real service replaces one of them.
 """
 
+import warnings
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ MIDDLEWARE = [
     "connections.incoming.drops_parts",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.formats.of_the_reader",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -112,6 +114,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "lanterne.dashboard.site",
             ],
+            "builtins": ["accounts.templatetags.formats"],
         },
     },
 ]
@@ -274,6 +277,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=20),
     },
     "situations of long ago": {"task": "coach.purge", "schedule": crontab(hour=2, minute=30)},
+    "addresses nobody here has": {
+        "task": "notifications.purge",
+        "schedule": crontab(hour=2, minute=40),
+    },
     # Once a day; asked often, so that an hour without a scheduler costs no day.
     "models that are switched off": _often("coach.look_at_models", 600.0),
 }
@@ -377,6 +384,12 @@ THROTTLES: dict[str, list[tuple[str, int, int]]] = {
     # Only what is refused; of the others a provider may send thousands.
     "webhook": [("address", 300, 300)],
     "export": [("address", 20, 86_400), ("account", 5, 86_400)],
+    # By account alone: a mail provider presses the button for many from one address.
+    "unsubscribe": [("account", 60, 3600)],
+    "mail_again": [("address", 30, 3600), ("account", 5, 3600)],
+    "calendar": [("address", 60, 3600), ("account", 20, 3600)],
+    # Only tokens that open nothing: one server of a provider asks for many testers.
+    "calendar_token": [("address", 60, 300)],
 }
 
 # --- The API -------------------------------------------------------------------------------------
@@ -505,7 +518,8 @@ EMAIL_HOST = env("EMAIL_HOST", default="")
 EMAIL_PORT = env.int("EMAIL_PORT", default=587)
 EMAIL_HOST_USER = env("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", default="")
-EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=True)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
 EMAIL_TIMEOUT = 30
 EMAIL_FILE_PATH = VAR_DIR / "mailbox"
 MAIL_IS_SANDBOXED = SANDBOX and not EMAIL_HOST and not env("EMAIL_BACKEND", default="")
@@ -519,14 +533,30 @@ DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Lanterne Rouge <coach@lanterne.l
 OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=["admin@lanterne.local"] if SANDBOX else [])
 # How apps that may not import the outbox reach them; see accounts/operators.py.
 TELL_OPERATORS = "coach.alerts.send"
-ANYMAIL = {
+# The same of a source that needs its tester; see connections/news.py.
+TELL_TESTERS = "coach.source_mails.send"
+# "user:password", as mail providers show it with each event; without one they are not listened to.
+MAIL_WEBHOOK_SECRET = env("MAIL_WEBHOOK_SECRET", default="")
+ANYMAIL: dict[str, Any] = {
     "AMAZON_SES_CLIENT_PARAMS": {
         "region_name": env("EMAIL_SES_REGION", default="eu-west-1"),
         # boto itself would send a mail again whose outcome it does not know; the outbox never does.
         "config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30},
     },
+    # Which of the account's sets of event destinations a mail goes by.
+    "AMAZON_SES_CONFIGURATION_SET_NAME": env("EMAIL_SES_CONFIGURATION_SET", default="") or None,
+    "SENDGRID_API_URL": env("SENDGRID_API_URL", default="https://api.sendgrid.com/v3/"),
     "REQUESTS_TIMEOUT": 30,
+    "WEBHOOK_SECRET": MAIL_WEBHOOK_SECRET,
+    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY": env(
+        "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY", default=""
+    ),
 }
+if SENDGRID_API_KEY := env("SENDGRID_API_KEY", default=""):
+    ANYMAIL["SENDGRID_API_KEY"] = SENDGRID_API_KEY
+# Its makers do not test the library with SendGrid any more, as docs/operating.md says too; it would
+# say so for each mail and each event.
+warnings.filterwarnings("ignore", "django-anymail has dropped official support for SendGrid")
 
 # --- The model -----------------------------------------------------------------------------------
 
@@ -733,6 +763,8 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
         "connect-src": ["'self'"],
+        "worker-src": ["'self'"],
+        "manifest-src": ["'self'"],
         # The mailbox of the sandbox shows a mail in a frame.
         "frame-src": ["'self'"] if SANDBOX else ["'none'"],
         # Connecting a source begins with a form of ours that leads there.
@@ -786,6 +818,13 @@ LOGGING = {
         "django.template": {"level": "INFO"},
         "django.request": {"level": "INFO", "filters": ["without codes"]},
         "django.security.csrf": {"level": "INFO", "filters": ["without codes"]},
+        # Says nothing unless gunicorn is told to keep an access log.
+        "gunicorn.access": {
+            "level": "INFO",
+            "handlers": ["console"],
+            "filters": ["without codes"],
+            "propagate": False,
+        },
         "django.utils.autoreload": {"level": "WARNING"},
         **{name: {"filters": ["without values"]} for name in TELL_WHAT_BROKE_OFF},
     },

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from social_django import views as social
 
-from lanterne import api, dashboard, health, metrics
+from lanterne import api, dashboard, health, installed, metrics
 
 # Disconnecting is not among them: connections.consent also gives the access back.
 strava_consent = [
@@ -16,10 +16,16 @@ strava_consent = [
 
 urlpatterns = [
     path("", dashboard.home, name="home"),
+    path("look", dashboard.look, name="look"),
+    path("manifest.webmanifest", installed.manifest, name="manifest"),
+    path("sw.js", installed.worker, name="worker"),
+    path("offline", installed.offline, name="offline"),
+    path("offline/brief", installed.offline_brief, name="offline-brief"),
     path("", include("accounts.urls")),
     path("", include("missions.urls")),
     path("", include("connections.urls")),
     path("", include("coach.urls")),
+    path("", include("notifications.urls")),
     path("runs/<uuid:pk>", dashboard.run_page, name="run"),
     path("api/", include("accounts.api_urls")),
     path("api/", include("missions.api_urls")),

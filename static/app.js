@@ -17,6 +17,7 @@ function timeLeft(milliseconds) {
   const days = Math.floor(hours / 24);
   if (seconds <= 0) return "due now";
   if (minutes < 1) return `in ${seconds} s`;
+  if (minutes < 10) return `in ${minutes} min ${seconds % 60} s`;
   if (hours < 1) return `in ${minutes} min`;
   if (days < 2) return `in ${hours} h ${minutes % 60} min`;
   return `in ${days} days`;
@@ -106,7 +107,7 @@ function sayWait(event) {
   const refused = document.getElementById("refused");
   refused.textContent = isAway
     ? "We cannot reach our records right now. Wait half a minute, then try again."
-    : `That was tried too often. Wait ${minutes} min, then try again.`;
+    : `You have done this often. Wait ${minutes} min, then do it again.`;
   refused.hidden = false;
   refused.scrollIntoView({ block: "nearest" });
 }

@@ -126,6 +126,30 @@ def test_question_that_outlasts_its_lease_is_an_error(
     assert told(settings, COACH_TIMEOUT_S=seconds) == found
 
 
+@pytest.mark.parametrize("secret", ["password", ":", "user:", ":password"])
+def test_password_of_mail_providers_without_a_user_or_none_is_an_error(
+    settings: LazySettings, secret: str
+) -> None:
+    assert told(settings, MAIL_WEBHOOK_SECRET=secret) == ["lanterne.E008"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "deploy", "found"),
+    [
+        ("anymail.backends.amazon_ses.EmailBackend", True, ["lanterne.W005"]),
+        ("anymail.backends.sendgrid.EmailBackend", True, ["lanterne.W005"]),
+        ("anymail.backends.amazon_ses.EmailBackend", False, []),
+        ("django.core.mail.backends.smtp.EmailBackend", True, []),
+    ],
+)
+def test_provider_whose_bounces_nobody_hears_of_is_a_warning_on_deployment(
+    settings: LazySettings, backend: str, deploy: bool, found: list[str]
+) -> None:
+    values = {"EMAIL_BACKEND": backend, "MAIL_WEBHOOK_SECRET": ""}
+
+    assert told(settings, deploy=deploy, **values) == found
+
+
 @pytest.mark.parametrize(("deploy", "found"), [(False, []), (True, ["lanterne.W003"])])
 def test_limits_without_the_proxy_s_header_are_a_warning_for_a_deployment(
     settings: LazySettings, deploy: bool, found: list[str]

@@ -15,6 +15,7 @@ from connections.models import AppleHealthUpload
 from connections.sources import Source
 from missions.models import Mission, RideMode
 from missions.progress import StageRidden, settle
+from notifications.models import StoppedAddress
 from tests import factories
 from tests.coach.samples import EVENT, IN_THE_BUNCH, KEY_INPUTS, reply, situation
 from tests.factories import NOW, TODAY
@@ -124,6 +125,21 @@ def test_home_of_a_live_mission_offers_today_s_brief(mission: Mission, as_tester
     assert (answer.context["local_date"], answer.context["run"]) == (TODAY, None)
 
 
+def test_next_brief_is_told_in_the_tester_s_own_time(
+    tester: User, mission: Mission, as_tester: Client
+) -> None:
+    Mission.objects.update(next_run_at=NOW + timedelta(hours=22, minutes=30))
+    at = 'data-countdown datetime="2026-07-05T'
+    assert f'{at}06:00:00+02:00">tomorrow at 06:00</time>' in home(as_tester)
+    assert "in Paris" not in home(as_tester)
+
+    tester.timezone = "America/New_York"
+    tester.save()
+
+    there = '</time> <span class="small">(06:00 in Paris)</span>'
+    assert f'{at}00:00:00-04:00">tomorrow at 00:00{there}' in home(as_tester)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.DUE, Outcome.UNDER_WAY])
 def test_home_with_a_run_under_way_asks_for_it_until_it_is_there(
     mission: Mission, as_tester: Client, outcome: str
@@ -133,7 +149,7 @@ def test_home_with_a_run_under_way_asks_for_it_until_it_is_there(
     page = home(as_tester)
 
     assert UNDER_WAY in page
-    assert f'hx-get="/runs/{run.pk}/status"' in page
+    assert f'hx-get="/runs/{run.pk}/status?shown=' in page
     assert GET_BRIEF not in page
 
 
@@ -162,7 +178,7 @@ def test_home_with_a_decided_run_shows_the_brief(mission: Mission, as_tester: Cl
     assert reply()["reason"] in page
     assert "Readiness <b>82</b>, Oura, 1 h ago" in page
     assert f'href="/runs/{run.pk}"' in page
-    assert ("hx-get=" in page, GET_BRIEF in page) == (False, False)
+    assert ('hx-trigger="every' in page, GET_BRIEF in page) == (False, False)
 
 
 def test_home_says_what_was_missing(mission: Mission, as_tester: Client) -> None:
@@ -186,7 +202,7 @@ def test_home_with_a_failed_run_says_so_and_gives_no_advice(
     page = answer.content.decode()
     assert "No guidance" in page
     assert f'href="/runs/{run.pk}"' in page
-    assert (answer.context["brief"], "hx-get=" in page) == (None, False)
+    assert (answer.context["brief"], 'hx-trigger="every' in page) == (None, False)
 
 
 def test_home_with_a_missed_morning_offers_today_s_brief_and_lists_those_before(
@@ -236,7 +252,7 @@ def test_home_on_an_event_day_shows_stages_points_and_mode(
         (4, False),
         (5, False),
     ]
-    assert [stop["label"] for stop in answer.context["states"] if stop["is_here"]] == ["event"]
+    assert [stop.label for stop in answer.context["states"] if stop.is_here] == ["event"]
 
 
 def test_home_moves_the_mission_into_its_event_with_the_date(
@@ -347,6 +363,16 @@ def test_home_costs_a_fixed_number_of_queries(
     assert queries(as_tester) == count
 
 
+@pytest.mark.parametrize("state", ["PREP", "TRAINING", "MISSION_COMPLETE"])
+def test_home_tells_of_a_stopped_address_without_a_brief_today(
+    tester: User, as_tester: Client, state: str
+) -> None:
+    factories.mission(tester, state=state)
+    StoppedAddress.objects.create(address=tester.email, reason="bounce")
+
+    assert f"Mails to {tester.email} came back" in home(as_tester)
+
+
 def run_page(run: MissionRun) -> str:
     return f"/runs/{run.pk}"
 
@@ -433,7 +459,7 @@ def test_run_page_of_a_run_under_way_waits_for_it(mission: Mission, as_tester: C
 
     page = as_tester.get(run_page(run)).content.decode()
 
-    assert f'hx-get="/runs/{run.pk}/status"' in page
+    assert f'hx-get="/runs/{run.pk}/status?shown=' in page
 
 
 def test_run_page_is_not_there_for_a_stranger(mission: Mission, as_stranger: Client) -> None:

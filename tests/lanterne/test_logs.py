@@ -24,6 +24,8 @@ def told(log: Scan) -> list[tuple[str, str]]:
         ("get", f"/auth/confirm/{KEY}", "Not Found: /auth/confirm/…"),
         ("post", f"/auth/confirm/{KEY}", "Method Not Allowed (POST): /auth/confirm/…"),
         ("get", f"/check-in/{KEY}", "Not Found: /check-in/…"),
+        ("post", f"/mail/unsubscribe/{KEY}", "Not Found: /mail/unsubscribe/…"),
+        ("get", f"/calendar/{KEY}.ics", "Not Found: /calendar/…"),
         ("get", f"/auth/confirm/{KEY}/more", "Not Found: /auth/confirm/…"),
         ("get", "/missions/none", "Not Found: /missions/none"),
     ],

@@ -11,7 +11,7 @@ from coach.models import Incident, MissionRun, ModelCall, RuleTally
 from connections.models import Connection
 from connections.sources import Source
 from missions.models import Mission
-from notifications.models import Notification
+from notifications.models import Notification, StoppedAddress
 from tests import factories
 from tests.factories import NOW, TODAY
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 OURS = (
     *("mission_runs", "llm_tokens", "coach_rule_violations", "notifications", "connections"),
-    "incidents_open",
+    *("incidents_open", "mail_addresses_stopped"),
 )
 
 
@@ -63,6 +63,8 @@ def test_metrics_equal_the_rows(client: Client, tester: User, stranger: User) ->
     run_of(factories.mission(stranger), "due")
     Incident.objects.filter(run__outcome="decided").update(resolved_at=NOW)
     Notification.objects.filter(dedupe_key="0").update(state="unknown")
+    Notification.objects.filter(dedupe_key="1").update(state="stopped")
+    StoppedAddress.objects.create(address=tester.email, reason="bounce")
     factories.connection(tester)
     factories.connection(stranger, Source.OURA, state=Connection.State.BROKEN)
     factories.connection(stranger)
@@ -79,8 +81,11 @@ def test_metrics_equal_the_rows(client: Client, tester: User, stranger: User) ->
         ("llm_tokens_total", "out", "gpt-4o-mini"): 0,
         ("coach_rule_violations_total", "reprompt", "gpt-4o", "L1"): 4,
         ("coach_rule_violations_total", "flag", "gpt-4o", "T1"): 2,
-        ("notifications", "sent"): 2,
+        ("notifications", "sent"): 1,
+        ("notifications", "stopped"): 1,
         ("notifications", "unknown"): 1,
+        ("mail_addresses_stopped", "bounce"): 1,
+        ("mail_addresses_stopped", "complaint"): 0,
         ("connections", "ok"): 2,
         ("connections", "broken"): 1,
         ("incidents_open",): 2,
@@ -90,7 +95,11 @@ def test_metrics_equal_the_rows(client: Client, tester: User, stranger: User) ->
 def test_metrics_of_an_empty_service_are_an_answer_too(client: Client) -> None:
     response = client.get("/metrics")
 
-    assert samples(response) == {("incidents_open",): 0}
+    assert samples(response) == {
+        ("incidents_open",): 0,
+        ("mail_addresses_stopped", "bounce"): 0,
+        ("mail_addresses_stopped", "complaint"): 0,
+    }
     assert response["Content-Type"].startswith("text/plain; version=")
     assert "python_info" in response.content.decode()
 
@@ -104,7 +113,7 @@ def test_metrics_ask_the_database_as_often_for_many_rows(
 ) -> None:
     fill(tester, days)
 
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         client.get("/metrics")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from tests import migrated
+from tests.own_database import OwnDatabase, own_database
+
 OURS = ("accounts", "connections", "missions", "coach", "notifications")
 
 
@@ -18,11 +22,34 @@ def test_models_and_migrations_agree(db: None) -> None:
     call_command("makemigrations", check_changes=True, dry_run=True, stdout=StringIO())
 
 
+@pytest.fixture(scope="module")
+def _first_release(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OwnDatabase]:
+    """A database of its own with the tables as the first release made them, empty."""
+    with django_db_blocker.unblock(), own_database(tmp_path_factory.mktemp("first")) as database:
+        _migrate([(app, "0001_initial") for app in OURS])
+        connection.close()
+        yield database
+
+
 @pytest.fixture
-def first_release(transactional_db: None) -> Iterator[Apps]:
-    """The tables as the first release made them, empty; at the end they are today's again."""
-    yield _migrate([(app, "0001_initial") for app in OURS])
-    _migrate(latest())
+def first_release(
+    _first_release: OwnDatabase, django_db_blocker: Any, tmp_path: Path
+) -> Iterator[Apps]:
+    """A copy of it, which a test may change."""
+    targets = [(app, "0001_initial") for app in OURS]
+    with django_db_blocker.unblock(), own_database(tmp_path, like=_first_release):
+        yield MigrationExecutor(connection).loader.project_state(targets).apps
+
+
+@pytest.fixture
+def today(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iterator[Apps]:
+    """A copy of a database with every migration run, empty."""
+    is_file = connection.vendor == "sqlite"
+    like = str(migrated.sqlite()) if is_file else migrated.postgres_template()
+    with django_db_blocker.unblock(), own_database(tmp_path, like=like):
+        yield MigrationExecutor(connection).loader.project_state(latest()).apps
 
 
 def _migrate(targets: list[tuple[str, str]]) -> Apps:
@@ -179,12 +206,11 @@ def put_run(apps: Apps, day: int, **fields: Any) -> Any:
 
 
 def test_migrations_run_back_when_mornings_were_missed_and_tasks_broke_off(
-    first_release: Apps,
+    today: Apps,
 ) -> None:
-    apps = _migrate(latest())
-    incidents = apps.get_model("coach.Incident").objects
+    incidents = today.get_model("coach.Incident").objects
     incidents.create(task="coach.sweep", kind="task", detail="")
-    incidents.create(run_id=put_run(apps, 1, outcome="missed").pk, kind="missed", detail="")
+    incidents.create(run_id=put_run(today, 1, outcome="missed").pk, kind="missed", detail="")
 
     back = _migrate([("coach", "0005_rule_tallies"), ("missions", "0003_conventions")])
 
@@ -192,14 +218,13 @@ def test_migrations_run_back_when_mornings_were_missed_and_tasks_broke_off(
     assert rows(back, "coach.Incident", "kind") == [("missed",)]
 
 
-def test_migrations_run_back_when_drafts_were_asked_for(first_release: Apps) -> None:
-    apps = _migrate(latest())
-    user = apps.get_model("accounts.User").objects.create(email="early@example.org", password="!")
-    draft = apps.get_model("coach.MissionDraft").objects.create(user_id=user.pk)
-    apps.get_model("coach.ModelCall").objects.create(
+def test_migrations_run_back_when_drafts_were_asked_for(today: Apps) -> None:
+    user = today.get_model("accounts.User").objects.create(email="early@example.org", password="!")
+    draft = today.get_model("coach.MissionDraft").objects.create(user_id=user.pk)
+    today.get_model("coach.ModelCall").objects.create(
         draft_id=draft.pk, attempt=1, model="m", prompt_sha256="", outcome="accepted"
     )
-    apps.get_model("coach.Incident").objects.create(draft_id=draft.pk, kind="quota", detail="")
+    today.get_model("coach.Incident").objects.create(draft_id=draft.pk, kind="quota", detail="")
 
     back = _migrate([(app, "0001_initial") for app in OURS])
 

@@ -37,9 +37,10 @@ pytestmark = pytest.mark.django_db
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-ACCESS, REFRESH, DATA = (
+ACCESS, REFRESH, FEED, DATA = (
     "connections.connection.access_token",
     "connections.connection.refresh_token",
+    "coach.calendarfeed.token",
     "mfa.authenticator.data",
 )
 
@@ -142,6 +143,7 @@ def test_everything_encrypted_is_renewed_and_the_old_key_can_go(
     assert told == [
         f"{ACCESS}: 1 renewed, 0 already new, 0 could not be opened",
         f"{REFRESH}: 1 renewed, 0 already new, 0 could not be opened",
+        f"{FEED}: 1 renewed, 0 already new, 0 could not be opened",
         f"{DATA}: 2 renewed, 0 already new, 0 could not be opened",
     ]
     assert verdict == (
@@ -169,7 +171,7 @@ def test_nothing_in_a_dump_needs_the_old_key_and_no_secret_is_readable(
     rotate()
     after = re.findall(r"gAAAA[\w=-]+", dump())
 
-    assert (len(before), len(after)) == (4, 4)
+    assert (len(before), len(after)) == (5, 5)
     assert [secret for secret in before if not opens(secret, OLD)] == []
     assert [secret for secret in after if not opens(secret, NEW)] == []
     assert "canary" not in dump()
@@ -186,7 +188,7 @@ def test_only_these_two_modules_encrypt_what_is_stored() -> None:
         "lanterne/checks.py",
         "lanterne/rotation.py",
     }
-    assert [str(one) for one in places()] == [ACCESS, REFRESH, DATA]
+    assert [str(one) for one in places()] == [ACCESS, REFRESH, FEED, DATA]
 
 
 def test_every_secret_of_a_second_factor_is_renewed_and_the_rest_stays(
@@ -245,6 +247,7 @@ def test_with_one_key_there_is_none_to_remove() -> None:
     assert rotate() == [
         f"{ACCESS}: 0 renewed, 1 already new, 0 could not be opened",
         f"{REFRESH}: 0 renewed, 1 already new, 0 could not be opened",
+        f"{FEED}: 0 renewed, 0 already new, 0 could not be opened",
         f"{DATA}: 0 renewed, 0 already new, 0 could not be opened",
         "Every stored secret opens with the newest key alone.",
     ]
@@ -264,6 +267,7 @@ def test_dry_run_counts_and_writes_nothing(settings: LazySettings) -> None:
     assert rotate(dry_run=True) == [
         f"{ACCESS}: 2 to renew, 0 already new, 0 could not be opened",
         f"{REFRESH}: 2 to renew, 0 already new, 0 could not be opened",
+        f"{FEED}: 0 to renew, 0 already new, 0 could not be opened",
         f"{DATA}: 0 to renew, 0 already new, 0 could not be opened",
         "Nothing was written; every stored secret opens.",
     ]
@@ -292,6 +296,7 @@ def test_what_no_key_opens_is_named_and_left_as_it_is(
     assert out == [
         f"{ACCESS}: 1 {how}, 0 already new, 1 could not be opened",
         f"{REFRESH}: 1 {how}, 0 already new, 0 could not be opened",
+        f"{FEED}: 0 {how}, 0 already new, 0 could not be opened",
         f"{DATA}: 0 {how}, 0 already new, 1 could not be opened",
     ]
     assert err == [

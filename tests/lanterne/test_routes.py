@@ -105,6 +105,7 @@ def world(tester: User) -> dict[str, Any]:
         "drafts": tester.mission_drafts.get().pk,
         "draft": tester.mission_drafts.get().pk,
         "slug": "name",
+        "name": "readiness",
         "runs": run.pk,
         "ext": "zwo",
         "apple-health": tester.apple_uploads.get().pk,
@@ -117,6 +118,7 @@ def world(tester: User) -> dict[str, Any]:
         "backend": "strava",
         "key": "forged",
         "token": Link(tester.pk, mission.pk, TODAY, Word.TIRED).token,
+        "secret": tester.calendar_feed.token,
         "uidb36": "1",
     }
 
@@ -139,10 +141,11 @@ def _admin_things(route: str) -> dict[str, Any]:
     """The first row of the model an address of the console is about."""
     app, model = [*route.split("/"), "", ""][1:3]
     things = {"app_label": "accounts", "url": "nowhere", "content_type_id": "1"}
-    if ("object_id" not in route and "<id>" not in route) or app == "r":
+    is_about_one = any(place in route for place in ("object_id", "<id>", "<int:pk>"))
+    if not is_about_one or app == "r":
         return things
     pk = getattr(apps.get_model(app, model).objects.first(), "pk", "0")
-    return {**things, "object_id": pk, "id": pk}
+    return {**things, "object_id": pk, "id": pk, "pk": pk}
 
 
 def visit(row: Row, path: str, client: Client) -> str:
@@ -179,10 +182,23 @@ def undone() -> Iterator[None]:
     transaction.savepoint_rollback(before)
 
 
-def browser_of(person: User | None, *, is_strict: bool = False) -> Client:
-    browser = Client(enforce_csrf_checks=is_strict)
-    if person is not None:
+Cookies = dict[str, str]
+
+
+def signed_in(people: dict[str, User]) -> dict[str, Cookies]:
+    """Each signs in once: what a visit does to the session is undone after it."""
+    cookies = {}
+    for who, person in people.items():
+        browser = Client()
         browser.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+        cookies[who] = {name: morsel.value for name, morsel in browser.cookies.items()}
+    return cookies
+
+
+def browser_with(cookies: Cookies, *, is_strict: bool = False) -> Client:
+    browser = Client(enforce_csrf_checks=is_strict)
+    for name, value in cookies.items():
+        browser.cookies[name] = value
     return browser
 
 
@@ -196,13 +212,14 @@ def test_routes_answer_everybody_as_the_table_says(
 ) -> None:
     told: dict[str, dict[str, str]] = {}
     answered: dict[str, dict[str, str]] = {}
+    cookies = signed_in(people)
     for row in (row for row in rows() if row.route.split("/")[0] == area):
         path = address(row.route, world)
         told[str(row)] = dict(zip(WHO, row.answers, strict=True))
         answered[str(row)] = {}
         for who in WHO:
             with undone():
-                answered[str(row)][who] = visit(row, path, browser_of(people.get(who)))
+                answered[str(row)][who] = visit(row, path, browser_with(cookies.get(who, {})))
 
     assert answered == told
 
@@ -214,13 +231,56 @@ def test_form_from_another_site_changes_nothing(
     """`token`: refused without the form's token; `none`: no cookie is what lets anybody in."""
     told: dict[str, str] = {}
     answered: dict[str, str] = {}
+    cookies = signed_in(people)["owner"]
     for row in (row for row in rows() if row.method in UNSAFE):
         told[str(row)] = row.csrf
         with undone():
-            browser = browser_of(people["owner"], is_strict=True)
+            browser = browser_with(cookies, is_strict=True)
             answer = getattr(browser, row.method.lower())(address(row.route, world), **_body(row))
             words = answer.content.decode()
             refused = answer.status_code == 403 and ("form was too old" in words or "CSRF" in words)
             answered[str(row)] = "token" if refused else "none"
 
     assert answered == told
+
+
+MONTHS = (
+    "January|February|March|April|May|June|July|August|September|October|November|December"
+    "|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
+)
+# What nobody in Boston writes: 18:30, 4 July, 40 km. The first stage's “1 Jul 3” is well written.
+UNAMERICAN = re.compile(
+    rf"\b\d{{1,2}}:\d\d\b(?! [ap]m)|\b\d{{1,2}} (?:{MONTHS})\b(?! \d\d?\b)"
+    r"|\b[\d.,]+\skm\b|\bm\sup\b"
+)
+
+
+def read_out(page: str) -> str:
+    """What somebody reads or hears of a page: its text, and titles and labels of its elements.
+
+    Not what there is to choose from: in Settings that is every way of writing.
+    """
+    said = re.findall(r'(?:title|alt|aria-label|data-announce)="([^"]*)"', page)
+    text = re.sub(r"<(script|style|option)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+    return " ".join([" ".join(text.split()), *said])
+
+
+@pytest.mark.usefixtures("db", "stand_ins")
+def test_every_page_is_written_as_its_reader_writes(
+    world: dict[str, Any], people: dict[str, User]
+) -> None:
+    User.objects.update(units="imperial", clock="12", date_order="mdy", first_weekday=6)
+    browser = browser_with(signed_in(people)["owner"])
+    found: dict[str, list[str]] = {}
+    for row in (row for row in rows() if row.method == "GET" and row.answers[-1] == "200"):
+        if row.route.startswith(("admin/", "api/", "sandbox/")):
+            continue
+        with undone():
+            answer: Any = browser.get(address(row.route, world))
+        if answer.streaming:  # a file stays open until it is read to its end
+            b"".join(answer.streaming_content)
+        elif "text/html" in answer.headers.get("Content-Type", ""):
+            found[str(row)] = UNAMERICAN.findall(read_out(answer.content.decode()))
+
+    assert {row: told for row, told in found.items() if told} == {}
+    assert len(found) > 20

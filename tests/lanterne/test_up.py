@@ -4,14 +4,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import httpx2
 import pytest
 from django.conf import settings
 
-from tests.processes import Service
+from tests.processes import Service, running
 
 pytestmark = [pytest.mark.processes, pytest.mark.embedded]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(Service(tmp_path_factory.mktemp("up") / "var", is_empty=True)) as service:
+        yield service
 
 
 def read(service: Service, path: str) -> str:
