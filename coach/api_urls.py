@@ -2,6 +2,7 @@ from django.urls import path
 
 from coach import api, feedback_api, workout_api
 from coach.builder import api as drafts_api
+from coach.calendars import api as calendars_api
 from coach.checkin import api as checkin_api
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
         name="api-draft-confirm",
     ),
     path("missions/<uuid:pk>/runs", api.Runs.as_view(), name="api-runs"),
+    path("calendar", calendars_api.Calendar.as_view(), name="api-calendar"),
     path("check-in", checkin_api.CheckIns.as_view(), name="api-check-in"),
     path("runs/<uuid:pk>", api.RunView.as_view(), name="api-run"),
     path("runs/<uuid:pk>/workout.zwo", workout_api.Zwo.as_view(), name="api-workout-zwo"),

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-
-from coach import flag_words, referral, stored_situations, workouts
-from coach.checkin import links, words
+from coach import flag_words, stored_situations, workout_picture, workouts
+from coach.checkin import words
 from coach.figures import shown
 from coach.limits_told import LimitTold, limits_of
 from coach.models import MissionRun
@@ -18,7 +16,6 @@ from coach.situation import Situation
 from coach.workout_files import Offer, Prescribed, offered
 from connections.sources import label_of
 from missions.bonuses import title_of
-from missions.models import Mission
 
 ACTION_WORDS = {"recover": "Recover", "ease": "Ease", "maintain": "Maintain", "push": "Push"}
 MODE_WORDS = {"gc": "GC", "breakaway": "Breakaway", "steady": "Steady", "rest": "Rest"}
@@ -64,6 +61,7 @@ MISSING_WORDS = {
     "athlete.ftp": "your FTP",
 }
 MOST_NEAR_LIMITS = 3
+UNKNOWN = "unknown"
 KEEP_TRYING = "We keep trying."
 READINESS_REASONS = {
     "no_reading": "no nights have been read yet",
@@ -113,14 +111,19 @@ class Brief:
         return [one for one in self.limits if one not in near]
 
     @property
+    def picture_words(self) -> str:
+        """What the picture of the workout shows."""
+        plan = self.decision.workout_plan
+        return workout_picture.words(plan) if plan else ""
+
+    @property
     def minutes(self) -> int:
         plan = self.decision.workout_plan
         return plan.duration_minutes if plan else 0
 
     @property
     def ftp_y(self) -> float:
-        """How far down the picture the line of 100 % FTP lies."""
-        return round(workouts.FTP_Y, 1)
+        return workouts.FTP_LINE
 
     @property
     def flags(self) -> Sequence[str]:
@@ -201,36 +204,6 @@ def headline(decision: Decision) -> str:
     )
 
 
-def mail_context(run: MissionRun) -> dict[str, Any]:
-    return {
-        "run": run,
-        "mission": run.mission,
-        "brief": of(run, run.finished_at) if run.finished_at else None,
-        "home_url": f"{settings.SITE_URL}/",
-        "run_url": f"{settings.SITE_URL}{run.get_absolute_url()}",
-        "points_total": _points_so_far(run),
-        "referral": referral.SENTENCE if referral.is_due(run) else "",
-        "check_in_links": _check_in_links(run),
-        # One that was missed has told nobody anything before.
-        "is_again": run.why_again in {"check_in", "operator"},
-        "is_short": run.mission.brief_detail == Mission.BriefDetail.SHORT,
-    }
-
-
-def _check_in_links(run: MissionRun) -> list[links.Link]:
-    """None in the brief of a day that is over: they are of their morning alone."""
-    is_today = run.finished_at and run.mission.local_date(run.finished_at) == run.local_date
-    return links.of_morning(run.mission, run.local_date) if is_today else []
-
-
-def _points_so_far(run: MissionRun) -> int:
-    """As the coach was told: the mission itself may count rides that are kept from it."""
-    situation = stored_situations.read(run.situation) if run.situation else None
-    if situation is None or situation.progress is None:
-        return run.mission.points_total()
-    return int(situation.progress["total_points"])
-
-
 def missing_in(situation: Situation) -> list[str]:
     """What was not known, in words, with the reason where there is one."""
     reason = READINESS_REASONS.get(situation.metrics.readiness_reason or "")
@@ -256,7 +229,7 @@ def efforts_in(situation: Situation) -> list[dict[str, Any]]:
         {
             **recorded.model_dump(by_alias=False),
             "sport": sport_words(recorded.sport),
-            "source": _source_words(recorded.source),
+            "source": source_words(recorded.source),
         }
         for recorded in situation.recent_activities
     ]
@@ -275,19 +248,19 @@ def numbers_in(situation: Situation) -> list[Chip]:
     values = {path: situation.value_at(path) for path in CHIPS}
     if values["today.days_to_event"] is None:
         del values["today.days_to_event"]
-    return [_chip(situation, path, value, timedelta()) for path, value in values.items()]
+    return [chip(situation, path, value, timedelta()) for path, value in values.items()]
 
 
 def _chips(situation: Situation, decision: Decision, passed: timedelta) -> Iterator[Chip]:
     for evidence in decision.evidence:
         if evidence.metric in CHIPS:
-            yield _chip(situation, evidence.metric, evidence.value, passed)
+            yield chip(situation, evidence.metric, evidence.value, passed)
 
 
-def _chip(situation: Situation, path: str, value: float | None, passed: timedelta) -> Chip:
+def chip(situation: Situation, path: str, value: float | None, passed: timedelta) -> Chip:
     label, unit, provenance = CHIPS[path]
     if value is None:
-        return Chip(label, "unknown", "", "")
+        return Chip(label, UNKNOWN, "", "")
     if unit == "ms" and situation.metrics.hrv_kind == "sdnn":
         # Apple's measure, which is not to be compared with the rMSSD of others.
         unit = "ms SDNN"
@@ -295,7 +268,7 @@ def _chip(situation: Situation, path: str, value: float | None, passed: timedelt
     return Chip(
         label=label,
         value=f"{shown(value)} {unit}".strip(),
-        source=_source_words(source),
+        source=source_words(source),
         age=_age_words(None if age_h is None else timedelta(hours=age_h) + passed),
     )
 
@@ -312,7 +285,7 @@ def _provenance(
     return source, age_h
 
 
-def _source_words(source: str | None) -> str:
+def source_words(source: str | None) -> str:
     """A source as people know it: "oura" is Oura, "apple+strava" both, ":no_hrv" a footnote."""
     if source is None:
         return ""

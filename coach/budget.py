@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.urls import reverse
 
+from accounts import formats
 from accounts.models import User
 from coach import alerts
 from coach.models import TokenUse
@@ -64,7 +65,7 @@ def require_by_hand(owner: User, now: datetime) -> None:
         if budget.is_reached(SHARE_FOR_ALL_PCT):
             words = OF_A_TESTER if budget.owner_id else OF_ALL
             until = _next_month(now)
-            raise UsedUp(words.format(until=f"{until.day} {until:%B}"), wait_s=_wait_s(now))
+            raise UsedUp(words.format(until=formats.day_month(until)), wait_s=_wait_s(now))
 
 
 def count(owner: User, tokens: int, now: datetime) -> None:

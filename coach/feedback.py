@@ -7,6 +7,7 @@ from django import forms
 from django.db import transaction
 
 from accounts import privacy
+from coach import marks
 from coach.models import Feedback, MissionRun
 from coach.replies import Decision
 
@@ -88,4 +89,8 @@ def context_for(run: MissionRun, now: datetime, form: FeedbackForm | None = None
     said = said_of(run)
     before = {"word": said.word, "rpe": said.rpe} if said else None
     asked = form or FeedbackForm(initial=before)
-    return {"feedback": said, "feedback_form": asked if is_open(run, now) else None}
+    return {
+        "feedback": said,
+        "feedback_form": asked if is_open(run, now) else None,
+        "feedback_mark": marks.of_feedback(said),
+    }

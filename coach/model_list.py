@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import formats
 from coach import alerts, llm
 from coach.models import KnownModel
 
@@ -64,7 +65,7 @@ def notices(now: datetime) -> list[str]:
         told.append(f"Not yet looked up in the model server’s list: {', '.join(missing)}.")
     elif rows and min(row.checked_at for row in rows) < now - OLD_AFTER:
         last = min(row.checked_at for row in rows)
-        told.append(f"The model server’s list was last read on {last.day} {last:%B %Y}.")
+        told.append(f"The model server’s list was last read on {formats.full_date(last)}.")
     return told
 
 
@@ -75,7 +76,7 @@ def words_for(row: KnownModel, today: date) -> str:
     last_day = row.shutdown_date
     if last_day is None or (last_day - today).days > WARN_DAYS_AHEAD:
         return ""
-    day = f"{last_day.day} {last_day:%B %Y}"
+    day = formats.full_date(last_day)
     left = (last_day - today).days
     if left < 0:
         return f"{row.name} was to be switched off on {day}, and is still in use."

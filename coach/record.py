@@ -1,7 +1,7 @@
 """Writing how a run ended: the row and the mails in one transaction, the files afterwards."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,8 +12,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts import artifacts, database
+from accounts.formats import NOBODY
 from accounts.models import Artifact
-from coach import alerts, brief, files, lateness, stored_situations
+from coach import alerts, brief, brief_mail, files, lateness, stored_situations
 from coach.claims import Claim
 from coach.models import (
     Asked,
@@ -69,7 +70,7 @@ def decided(
             summary=brief.headline(decision),
         )
         _mark_told(run)
-        _mail_tester(run, Notification.Kind.BRIEF, "brief")
+        _mail_tester(run, Notification.Kind.BRIEF, brief_mail.of)
         files.keep_later(run)
 
 
@@ -100,7 +101,7 @@ def failed(claim: Claim[MissionRun], kind: str, detail: str) -> None:
             file_due_at=timezone.now(),
             summary=FAILED,
         )
-        _mail_tester(run, Notification.Kind.NO_BRIEF, "no_brief")
+        _mail_tester(run, Notification.Kind.NO_BRIEF, brief_mail.of_none)
         open_incident(run, kind, detail)
         files.keep_later(run)
 
@@ -163,7 +164,7 @@ def open_incident(row: Asked, kind: str, detail: str) -> Incident:
         told = {"incident": incident, "about": row, "about_what": ALERTED[type(row)]}
         outbox.enqueue(
             Notification.Kind.ALERT,
-            mail.render("alert", {**told, "attempts": _attempts(row)}),
+            mail.render("alert", {**told, "attempts": _attempts(row)}, reader=NOBODY),
             dedupe_key=_alert_key(incident),
             recipients=list(settings.OPERATOR_EMAILS),
         )
@@ -185,14 +186,16 @@ def _attempts(row: Asked) -> list[dict[str, str]]:
     ]
 
 
-def _mail_tester(run: MissionRun, kind: Notification.Kind, template: str) -> None:
+def _mail_tester(
+    run: MissionRun, kind: Notification.Kind, written: Callable[[MissionRun], mail.Mail]
+) -> None:
     """By the tester's own wish there may be none: the page has it all."""
     tester = run.mission.owner
-    if not run.mission.is_brief_mailed:
+    if not (run.mission.is_brief_mailed and tester.wants_briefs):
         return
     outbox.enqueue(
         kind,
-        mail.render(template, brief.mail_context(run), timezone_name=run.mission.timezone),
+        written(run),
         dedupe_key=f"brief:{run.mission_id}:{run.local_date}{_nth(run, ':')}",
         recipients=[tester.email],
         user=tester,

@@ -13,13 +13,12 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import privacy
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from coach import brief, feedback, mornings, receipts, referral, waiting
+from coach import brief, feedback, marks, mornings, receipts, referral, waiting
 from coach.again import NotNow
 from coach.budget import UsedUp
 from coach.daily_run import NotLive
 from coach.feedback import FeedbackForm
 from coach.models import MissionRun, Reflection
-from coach.waiting import Waiting
 from coach.wrap_up import reflections, words
 from missions.views import own_mission
 
@@ -30,6 +29,7 @@ def today_context(run: MissionRun) -> dict[str, object]:
     return {
         "run": run,
         "mission": run.mission,
+        "mark": marks.of_run(run, now),
         "brief": brief.of(run, now),
         "waiting": waiting.of(run, now),
         "is_to_be_had": _is_to_be_had(run, now),
@@ -77,11 +77,10 @@ def run_now(request: HttpRequest, pk: UUID) -> HttpResponse:
 def run_status(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The run as it stands, asked for again by the page until it is finished.
 
-    While it still waits as shown the page stays as it is, and with it the focus of its reader.
+    While it still is as shown the page stays as it is, and with it the focus of its reader.
     """
     context = today_context(own_run(request, pk))
-    waits = context["waiting"]
-    if isinstance(waits, Waiting) and request.GET.get("shown") == waits.mark:
+    if request.GET.get("shown") == context["mark"]:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return render(request, "coach/_today.html", context)
 

@@ -15,11 +15,6 @@ class Waiting:
     until: datetime
 
     @property
-    def mark(self) -> str:
-        """Stands for what a page shows of it: with the same mark there is nothing new to show."""
-        return f"{self.until:%Y%m%dT%H%M%SZ}"
-
-    @property
     def look_again_s(self) -> int:
         """After how many seconds a page asks again: a retry may be soon, a night not."""
         return 60 if self.what == "night" else 10

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from coach.calendars import items
 from coach.views import own_run
 from coach.workout_files import FORMATS, NotInThisFormat, NoWorkout, WorkoutFile, file_of
 
@@ -15,10 +16,10 @@ from coach.workout_files import FORMATS, NotInThisFormat, NoWorkout, WorkoutFile
 @require_GET
 def download(request: HttpRequest, pk: UUID, ext: str) -> HttpResponse:
     run = own_run(request, pk)
-    if ext not in FORMATS:
+    if ext not in {*FORMATS, items.EXT}:
         raise Http404
     try:
-        return attached(file_of(run, ext))
+        return attached(items.file_of(run) if ext == items.EXT else file_of(run, ext))
     except (NoWorkout, NotInThisFormat) as refusal:
         status = 404 if isinstance(refusal, NoWorkout) else 409
         context = {"run": run, "why": str(refusal)}

@@ -14,6 +14,8 @@ TOP_PCT = 130.0
 LEAST_HEIGHT = 6.0
 FREE_PCT = 50.0
 FTP_Y = HEIGHT * (1 - 100 / TOP_PCT)
+# How far down the picture the line of 100 % FTP lies, in percent.
+FTP_LINE = round(FTP_Y, 1)
 ZONE_WORDS = {
     "Z1": "recovery",
     "Z2": "endurance",
@@ -63,21 +65,13 @@ class Bar:
         )
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
-    @property
-    def width_pct(self) -> float:
-        return round(100 * self.width / WIDTH, 1)
-
-    @property
-    def height_px(self) -> int:
-        """The middle height, for pictures made of boxes."""
-        return round((self.left + self.right) / 2)
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A step in words: "8 min", "95 to 100 % of FTP", "217 to 228 W"."""
+    """A step in words: "8 min", "95 to 100 % of FTP", "217 to 228 W"; without a target no zone."""
 
     kind: str
+    zone: str
     duration: str
     target: str
     watts: str
@@ -115,7 +109,7 @@ def bars(plan: WorkoutPlan) -> Sequence[Bar]:
     drawn, x = [], 0.0
     for seconds, start, end, label in blocks:
         width = WIDTH * seconds / total
-        zone = power_zone((start + end) / 2, 100) or "Z1"
+        zone = _zone(start, end)
         drawn.append(Bar(x, max(width - 1, 1), _height(start), _height(end), zone, label))
         x += width
     return drawn
@@ -132,6 +126,15 @@ def _blocks(plan: WorkoutPlan) -> Iterator[tuple[int, float, float, str]]:
         ):
             if minutes:
                 yield minutes * 60, middle, middle, f"{zone}, {minutes} min"
+
+
+def zone_of(step: Step) -> str:
+    """The zone whose colour its bar has."""
+    return _zone(*_span(step))
+
+
+def _zone(start: float, end: float) -> str:
+    return power_zone((start + end) / 2, 100) or "Z1"
 
 
 def _span(step: Step) -> tuple[float, float]:
@@ -154,20 +157,21 @@ def ends(step: Step, low: float, high: float) -> tuple[float, float]:
 
 def _label(step: Step) -> str:
     target = target_words(step)
-    return f"{KIND_WORDS[step.kind]}, {_duration(step)}" + (f" at {target}" if target else "")
+    return f"{KIND_WORDS[step.kind]}, {duration(step)}" + (f" at {target}" if target else "")
 
 
 def _line(step: Step, ftp_w: int | None) -> Line:
     return Line(
         kind=KIND_WORDS[step.kind],
-        duration=_duration(step),
+        zone=zone_of(step) if step.target else "",
+        duration=duration(step),
         target=target_words(step),
         watts=_watts(step, ftp_w),
         cue=step.cue,
     )
 
 
-def _duration(step: Step) -> str:
+def duration(step: Step) -> str:
     minutes, seconds = divmod(step.seconds, 60)
     if not minutes:
         return f"{seconds} s"

@@ -4,12 +4,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
-from connections import slots, tallies
+from connections import news, slots, tallies
 from connections.models import Connection, SyncAttempt
 from connections.providers.base import Told
 from connections.providers.http import (
+    NotShared,
     ProviderBusy,
     ProviderError,
     ProviderRefuses,
@@ -51,9 +53,11 @@ def failed(attempt: SyncAttempt, error: ProviderError) -> None:
     changes = _after_failure(attempt)
     if isinstance(error, ReconnectNeeded):
         changes["next_read_at"] = None
-        _record(attempt, **changes, state=Connection.State.BROKEN, last_error=attempt.error)
+        _needs_tester(attempt, **changes, state=Connection.State.BROKEN, last_error=attempt.error)
     elif attempt.connection.state == Connection.State.BROKEN:
         _record(attempt, state=Connection.State.BROKEN)  # what the tester must do stays said
+    elif isinstance(error, NotShared):
+        _needs_tester(attempt, **changes, last_error=attempt.error)
     else:
         _record(attempt, **changes, last_error=attempt.error)
 
@@ -69,6 +73,12 @@ def log(attempt: SyncAttempt) -> None:
         attempt.samples,
         (attempt.took or timedelta()) / timedelta(milliseconds=1),
     )
+
+
+def _needs_tester(attempt: SyncAttempt, **changes: Any) -> None:
+    with transaction.atomic():
+        if _record(attempt, **changes):
+            news.tell_tester(attempt.connection_id)
 
 
 def _after_failure(attempt: SyncAttempt) -> dict[str, Any]:
@@ -90,8 +100,11 @@ def _was_told(attempt: SyncAttempt, failing_since: datetime) -> bool:
     return earlier.exclude(pk=attempt.pk).filter(reason=attempt.reason).exists()
 
 
-def _record(attempt: SyncAttempt, **changes: Any) -> None:
-    """By update and not by save: the tester may have disconnected or connected anew meanwhile."""
+def _record(attempt: SyncAttempt, **changes: Any) -> bool:
+    """Whether it is of the consent that holds now.
+
+    By update and not by save: the tester may have disconnected or connected anew meanwhile.
+    """
     attempt.finished_at = timezone.now()
     SyncAttempt.objects.filter(pk=attempt.pk).update(
         finished_at=attempt.finished_at,
@@ -105,4 +118,4 @@ def _record(attempt: SyncAttempt, **changes: Any) -> None:
     same_consent = Connection.objects.filter(
         pk=attempt.connection_id, epoch=attempt.connection.epoch
     )
-    same_consent.update(asked_at=None, **changes)
+    return bool(same_consent.update(asked_at=None, **changes))

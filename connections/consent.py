@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import audit, deletion, privacy
 from accounts.models import AuditEvent, User
-from connections import registry, retention, sources, sync
+from connections import news, registry, retention, sources, sync
 from connections.models import Connection
 from connections.providers.base import ApiProvider, Tokens
 from connections.providers.http import ProviderError, ProviderRefuses, ReconnectNeeded
@@ -135,9 +135,10 @@ def end(connection: Connection, now: datetime) -> None:
             last_success_at=None,
             history_read_at=None,
             next_read_at=None,
-            failing_since=now,
+            failing_since=locked.failing_since or now,
             told_at=None,
         )
+        news.tell_tester(locked.pk)
 
 
 def forget_uploads(user: User, source: str) -> None:

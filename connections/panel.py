@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from django.db.models import Count, Value
 from django.utils import timezone
 
+from accounts import formats
 from accounts.models import User
 from connections import policy, registry
 from connections.models import AppleHealthUpload, Connection, RideFile, SyncAttempt
@@ -165,7 +166,7 @@ def _when(again_at: datetime, user: User, now: datetime) -> str:
     at = again_at.astimezone(user.zone)
     days = (at.date() - user.local_date(now)).days
     # A provider's day ends at midnight in UTC: nobody waits past tomorrow.
-    return f"{at:%H:%M} tomorrow" if days else f"{at:%H:%M}"
+    return f"{formats.clock(at.time())} tomorrow" if days else formats.clock(at.time())
 
 
 def _words(connection: Connection | None, waits: str, now: datetime) -> tuple[State, str]:
@@ -193,7 +194,7 @@ def _export(user: User, upload: AppleHealthUpload | None) -> SourceState:
     if upload is None:
         state, words = "none", "no export uploaded"
     elif not upload.is_finished:
-        state, words = "pending", f"reading {upload.file_name}"
+        state, words = "pending", _reading(upload)
     elif last_import is upload:
         state, words = "ok", _imported(upload)
     elif last_import is None:
@@ -209,6 +210,15 @@ def _export(user: User, upload: AppleHealthUpload | None) -> SourceState:
         next_step=NEXT_UPLOAD.get(state, ""),
         is_connected=last_import is not None,
     )
+
+
+def _reading(upload: AppleHealthUpload) -> str:
+    if upload.status == AppleHealthUpload.Status.WAITING:
+        return f"{upload.file_name} waits to be read"
+    if upload.is_read:
+        return f"keeping what is new in {upload.file_name}"
+    far = "" if upload.percent is None else f", {upload.percent} %"
+    return f"reading {upload.file_name}{far}"
 
 
 def _imported(upload: AppleHealthUpload) -> str:

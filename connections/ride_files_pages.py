@@ -50,7 +50,7 @@ def state(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: RideFilesForm, *, status: int = 200) -> HttpResponse:
     user = signed_in(request)
     page = Paginator(rides.of_files(user), RIDES_A_PAGE).get_page(request.GET.get("page"))
-    lines = [rides.RideInWords(ride, user.units) for ride in page.object_list]
+    lines = [rides.RideInWords(ride) for ride in page.object_list]
     context = {"form": form, "page": page, "lines": lines, **_sent_last(user)}
     return render(request, "connections/ride_files.html", context, status=status)
 

@@ -9,7 +9,7 @@ from django.core.files.base import File
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import privacy
+from accounts import formats, privacy
 from accounts.models import User
 from connections import ride_files
 from connections.models import Ride
@@ -19,8 +19,6 @@ from connections.sources import Source, label_of
 # Of a FIT file, the slowest to read: 20 hours of seconds with 20 fields each, at worst 6 s of CPU.
 # A worker, for whom nobody waits, may read seven times as much.
 MOST_FIELDS = 1_500_000
-KM_PER_MILE = 1.609344
-FEET_PER_M = 3.28084
 
 IS_SEVERAL = (
     "It holds {count} rides, and one is taken here. Send the file to /api/rides/files, which takes "
@@ -103,7 +101,6 @@ class RideInWords:
     """A ride as a line of a list, in the units its tester reads."""
 
     ride: Ride
-    units: str
 
     @property
     def sport(self) -> str:
@@ -117,21 +114,14 @@ class RideInWords:
         yield _duration(self.ride.duration_s)
         yield self._distance()
         if self.ride.climb_m is not None:
-            yield self._climb(self.ride.climb_m)
+            yield _unbroken(f"{formats.climb(self.ride.climb_m)} up")
         yield self._power()
 
     def _distance(self) -> str:
         metres = self.ride.distance_m
         if metres is None:
             return "distance unknown"
-        km = metres / 1000
-        is_metric = self.units == User.Units.METRIC
-        return _unbroken(f"{km:.1f} km" if is_metric else f"{km / KM_PER_MILE:.1f} mi")
-
-    def _climb(self, metres: float) -> str:
-        if self.units == User.Units.METRIC:
-            return _unbroken(f"{metres:.0f} m up")
-        return _unbroken(f"{metres * FEET_PER_M:.0f} ft up")
+        return _unbroken(formats.distance(metres))
 
     def _power(self) -> str:
         ride = self.ride

@@ -26,11 +26,14 @@ def show(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def cards(request: HttpRequest) -> HttpResponse:
-    """The sources' state alone, asked for again while something is under way."""
+    """The sources' state alone, asked for again while something is under way.
+
+    Quietly when somebody comes back to the page: nothing need have happened then.
+    """
     context = {
         **panel.context_for(signed_in(request)),
         "is_short": "short" in request.GET,
-        "is_announced": True,
+        "is_announced": "quiet" not in request.GET,
     }
     return render(request, "connections/_cards.html", context)
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.utils import formats
-
+from accounts import formats
 from missions.bonuses import title_of
 from missions.models import Mission, StageType, place_of
 
@@ -130,7 +129,8 @@ def _mornings(before: Course, after: Course) -> Iterator[str]:
     if after.timezone != before.timezone:
         yield f"Your days and mornings follow {after.place} time instead of {before.place} time."
     if after.send_time != before.send_time:
-        yield f"The brief comes at {after.send_time:%H:%M} instead of {before.send_time:%H:%M}."
+        new, old = formats.clock(after.send_time), formats.clock(before.send_time)
+        yield f"The brief comes at {new} instead of {old}."
     if after.next_morning != before.next_morning:
         yield _next_brief(before, after)
 
@@ -146,7 +146,9 @@ def _next_brief(before: Course, after: Course) -> str:
 
 def _morning(course: Course, slot: datetime) -> str:
     wall = slot.astimezone(ZoneInfo(course.timezone))
-    return f"{formats.date_format(wall, 'l j F')} at {wall:%H:%M} {course.place} time"
+    return (
+        f"{formats.weekday_date(wall.date())} at {formats.clock(wall.time())} {course.place} time"
+    )
 
 
 def _stages(before: Course, after: Course, today: date) -> Iterator[str]:
@@ -183,4 +185,4 @@ def counted(number: int, thing: str) -> str:
 
 def day_in_words(day: date, today: date) -> str:
     """The year only where it is not this one."""
-    return formats.date_format(day, "j F" if day.year == today.year else "j F Y")
+    return formats.day_month(day) if day.year == today.year else formats.full_date(day)

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import formats
 from missions import availability, limits
 from missions.points import MOST_POINTS, STAGE_TYPES, problems_in
 from missions.price_list import BONUS_KINDS, BonusRow, PriceList, StageRow, Typed
@@ -32,9 +33,13 @@ class Numbers(forms.MultiWidget):
         self.labels = labels
         super().__init__([forms.NumberInput(attrs={**attrs}) for _ in labels])
 
+    def places(self) -> Sequence[int]:
+        """In which order the numbers are shown."""
+        return range(len(self.labels))
+
     def words(self, values: Sequence[Any]) -> str:
         """The numbers as a sentence shows them, those that are not given left out."""
-        pairs = zip(self.labels, values, strict=True)
+        pairs = [(self.labels[place], values[place]) for place in self.places()]
         told = [f"{label} {value}" for label, value in pairs if value is not None]
         return ", ".join(told) or "nothing"
 
@@ -43,7 +48,7 @@ class Numbers(forms.MultiWidget):
 
     def id_for_label(self, id_: str) -> str:
         # Where a link to the field at fault leads; each number has its own label.
-        return f"{id_}_0" if id_ else id_
+        return f"{id_}_{self.places()[0]}" if id_ else id_
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
@@ -54,26 +59,33 @@ class Numbers(forms.MultiWidget):
             format_html(
                 '<span><label for="{}">{}</label>{}</span>',
                 one["attrs"].get("id", ""),
-                label,
-                widget.render(one["name"], one["value"], one["attrs"], renderer),
+                self.labels[place],
+                self.widgets[place].render(one["name"], one["value"], one["attrs"], renderer),
             )
-            for label, widget, one in zip(self.labels, self.widgets, inputs, strict=True)
+            for place, one in ((place, inputs[place]) for place in self.places())
         ]
         return format_html('<div class="numbers">{}</div>', SafeString("".join(parts)))
+
+
+class Week(Numbers):
+    """A number for each weekday, shown from the day on which the reader's week begins."""
+
+    def places(self) -> Sequence[int]:
+        return formats.weekdays()
 
 
 class WeekField(forms.Field):
     """Minutes for each weekday, Monday first, as list[int]."""
 
     default_error_messages = {
-        "required": "Give the minutes of each day, from Monday to Sunday; 0 for a day without time."
+        "required": "Give the minutes of each day of the week; 0 for a day without time."
     }
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("label", "Minutes on each day")
         options.setdefault("help_text", "The longest ride you have time for; 0 for no time.")
         attrs = {"min": 0, "max": availability.LONGEST_DAY, "inputmode": "numeric"}
-        super().__init__(widget=Numbers(availability.WEEKDAYS, attrs), **options)
+        super().__init__(widget=Week(availability.WEEKDAYS, attrs), **options)
 
     def to_python(self, value: Any) -> list[Any]:
         """Whole numbers; what is none stays as it was typed, so that its day can be named."""

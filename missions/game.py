@@ -10,6 +10,8 @@ from missions.points import ghost_total
 from missions.progress import as_game_stage, outcome_of
 
 GHOSTS = {"all_gc": "gc", "all_breakaway": "breakaway"}
+OPEN = "open"
+MODE_WORDS = {"breakaway": "in the breakaway", "gc": "for GC", "steady": "steady", "rest": "missed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class PlayedStage:
     @property
     def is_ridden(self) -> bool:
         return self.row is not None and self.row.completed_at is not None
+
+    @property
+    def mode(self) -> str:
+        """How it was ridden, `rest` when it was missed, OPEN while nobody knows."""
+        return self.row.ride_mode if self.row else OPEN
+
+    @property
+    def mode_words(self) -> str:
+        return MODE_WORDS.get(self.mode, "still to come")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,13 @@ class Game:
     @property
     def settled(self) -> list[PlayedStage]:
         return [one for one in self.stages if one.row is not None]
+
+    @property
+    def modes(self) -> list[tuple[str, str, int]]:
+        """How often each way to ride it was so far: its name, in words, and the count."""
+        names = [one.mode for one in self.stages if not one.stage.is_rest_day]
+        words = {**MODE_WORDS, OPEN: "still to come"}
+        return [(name, words[name], names.count(name)) for name in words if name in names]
 
     @property
     def stages_total(self) -> int:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
-from django.utils import formats
 
 from accounts.models import User
 from missions import schedule
@@ -28,6 +27,9 @@ EVENT_IS_OVER = "The event is over. Change its dates first."
 CALENDAR_ALONE = "The calendar makes this move, on the dates of the event."
 OPERATORS_ALONE = "Only an operator can take a mission back into preparation. Ask one."
 OWNER_ALONE = "Only its owner can start a mission."
+# Kept as words for readers of any calendar: the move has its date, the mission its own.
+FIRST_DAY_CAME = "The first day of the event has come."
+LAST_DAY_OVER = "The last day of the event is over."
 SAY_WHY = "Say why the mission goes back into preparation."
 
 
@@ -98,15 +100,9 @@ def keep_time_of(owner: User, now: datetime) -> None:
 
 def _move_with_the_date(mission: Mission, local_date: date, now: datetime) -> None:
     if mission.state == State.TRAINING and mission.event_start <= local_date:
-        reason = f"The event begins on {in_words(mission.event_start)}."
-        advance(mission, to=State.EVENT_ACTIVE, now=now, by=None, reason=reason)
+        advance(mission, to=State.EVENT_ACTIVE, now=now, by=None, reason=FIRST_DAY_CAME)
     if mission.state == State.EVENT_ACTIVE and mission.event_end < local_date:
-        reason = f"The event ended on {in_words(mission.event_end)}."
-        advance(mission, to=State.MISSION_COMPLETE, now=now, by=None, reason=reason)
-
-
-def in_words(day: date) -> str:
-    return formats.date_format(day, "j F Y")
+        advance(mission, to=State.MISSION_COMPLETE, now=now, by=None, reason=LAST_DAY_OVER)
 
 
 def _refuse(mission: Mission, move: Move) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Max, OuterRef, Q, Subquery, Sum
 from django.urls import reverse
 from django.utils import timezone
 
@@ -93,19 +94,33 @@ class MissionQuerySet(models.QuerySet["Mission"]):
             | Q(state=Mission.State.EVENT_ACTIVE, event_end__lt=tomorrow)
         )
 
+    def with_game_marks(self) -> MissionQuerySet:
+        """With when its game last moved, and by how much: `settled_at` and `stage_points`."""
+        progress = EventProgress.objects.filter(mission=OuterRef("pk")).order_by()
+        settled = progress.values("mission")
+        return self.annotate(
+            settled_at=Subquery(settled.annotate(last=Max("settled_at")).values("last")),
+            stage_points=Subquery(settled.annotate(sum=Sum("points")).values("sum")),
+        )
+
     def current_for(self, user: User) -> Mission | None:
         """The mission Home shows: the live one, else the one being prepared, else the last."""
+        return self.owned_by(user).select_related("owner").current_first().first()
+
+    def current_of(self, users: Iterable[User]) -> dict[int, Mission]:
+        """The same for many testers at once, by their accounts; those without one are left out."""
+        found: dict[int, Mission] = {}
+        for mission in self.filter(owner__in=list(users)).current_first():
+            found.setdefault(mission.owner_id, mission)
+        return found
+
+    def current_first(self) -> MissionQuerySet:
         rank = models.Case(
             models.When(state__in=Mission.LIVE, then=0),
             models.When(state=Mission.State.PREP, then=1),
             default=2,
         )
-        return (
-            self.owned_by(user)
-            .select_related("owner")
-            .order_by(rank, "-event_start", "-created_at")
-            .first()
-        )
+        return self.order_by(rank, "-event_start", "-created_at")
 
 
 class Mission(models.Model):
@@ -473,6 +488,15 @@ class Mission(models.Model):
         return (of_stages or 0) + (of_bonuses or 0)
 
 
+class StageQuerySet(models.QuerySet["Stage"]):
+    def owned_by(self, user: User) -> StageQuerySet:
+        return self.filter(mission__owner=user)
+
+    def between(self, first: date, last: date) -> StageQuerySet:
+        """Those of these days, each with the mission it is of."""
+        return self.filter(date__range=(first, last)).select_related("mission")
+
+
 class Stage(models.Model):
     """One day of the event, as planned."""
 
@@ -481,6 +505,8 @@ class Stage(models.Model):
     date = models.DateField()
     stage_type = models.CharField(max_length=8, choices=StageType.choices)
     is_rest_day = models.BooleanField(default=False)
+
+    objects = StageQuerySet.as_manager()
 
     class Meta:
         ordering = ["date"]

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import formats
 from accounts.sessions import signed_in
 from missions import editing, lifecycle, undo
 from missions.forms import BaseStageFormSet, MissionForm, StageFormSet
@@ -120,7 +121,7 @@ def _what_comes(mission: Mission) -> str:
     if not mission.owner.has_consented:
         return "No brief is made until you allow your health data to be read, in Settings."
     arrives = "A brief comes" if mission.is_brief_mailed else "A brief is on this page"
-    return f"{arrives} every morning at {mission.send_time:%H:%M}."
+    return f"{arrives} every morning at {formats.clock(mission.send_time)}."
 
 
 def _number(typed: str) -> int | None:

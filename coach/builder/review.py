@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from django import forms
-from django.utils.dateformat import format as in_format
 
+from accounts import formats
 from coach.builder import bonuses
 from coach.builder.answers import event_name
 from coach.builder.forms import NOT_A_CHOICE, UNSEEN
@@ -321,7 +321,7 @@ class ReviewForm(forms.Form):
         if isinstance(field, forms.BooleanField):
             return "yes" if value else "no"
         if isinstance(value, date):
-            return in_format(value, "j F Y")
+            return formats.full_date(value)
         return "empty" if value is None else str(value)
 
 
@@ -336,4 +336,4 @@ def in_our_words(words: str) -> str:
 
 def _as_people_read(found: re.Match[str]) -> str:
     text = found[0]
-    return in_format(date.fromisoformat(text), "j F Y") if is_date(text) else text
+    return formats.full_date(date.fromisoformat(text)) if is_date(text) else text

@@ -156,5 +156,6 @@ def _on_its_way(run: MissionRun) -> str:
         begun = "The coach uses it for the brief that is being made;"
     else:
         begun = "The coach is thinking again;"
-    how = "comes by e-mail" if run.mission.is_brief_mailed else "will be on Home"
+    is_mailed = run.mission.is_brief_mailed and run.mission.owner.wants_briefs
+    how = "comes by e-mail" if is_mailed else "will be on Home"
     return f"{begun} {'the new brief' if run.superseded else 'it'} {how}."

@@ -15,7 +15,7 @@ from accounts import privacy
 from accounts.models import User
 from accounts.sessions import signed_in
 from accounts.throttle import limited
-from coach import again, referral
+from coach import again, marks, referral
 from coach.checkin import check_in, words
 from coach.checkin.check_in import NOTHING_SAID, Told
 from coach.checkin.forms import CheckInForm
@@ -31,6 +31,7 @@ def context_for(
     said = CheckIn.objects.filter(user=user).on(local_date)
     return {
         "check_in": said,
+        "check_in_mark": marks.of_check_in(said, local_date),
         "said": words.of_check_in(said) if said else [],
         "check_in_form": form or CheckInForm(initial=check_in.answers_of(said)),
         "told": told,

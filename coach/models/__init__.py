@@ -3,6 +3,7 @@
 from coach.models.asked import Asked
 from coach.models.calls import Incident, KnownModel, ModelCall, TokenUse
 from coach.models.drafts import MissionDraft, MissionDraftQuerySet
+from coach.models.feeds import CalendarFeed
 from coach.models.mornings import CheckIn, Feedback
 from coach.models.pace import ModelPace
 from coach.models.reflections import Reflection
@@ -11,6 +12,7 @@ from coach.models.tallies import RuleTally
 
 __all__ = [
     "Asked",
+    "CalendarFeed",
     "CheckIn",
     "Feedback",
     "Incident",

@@ -17,6 +17,10 @@ class CheckInQuerySet(models.QuerySet["CheckIn"]):
     def on(self, local_date: date) -> CheckIn | None:
         return self.filter(local_date=local_date).first()
 
+    def newest_of(self, owner: models.OuterRef) -> CheckInQuerySet:
+        """For a query that is made anyway: the last one of its row's tester."""
+        return self.filter(user=owner).order_by("-local_date")[:1]
+
 
 class CheckIn(models.Model):
     """How a tester says they are this morning; what they left out is empty, and unknown."""

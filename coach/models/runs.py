@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.functions import Now, TruncMonth
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +18,37 @@ from missions.models import Mission
 class MissionRunQuerySet(models.QuerySet["MissionRun"]):
     def owned_by(self, user: User) -> MissionRunQuerySet:
         return self.filter(mission__owner=user)
+
+    def between(self, first: date, last: date) -> MissionRunQuerySet:
+        return self.filter(local_date__range=(first, last))
+
+    def decided_since(self, local_date: date) -> MissionRunQuerySet:
+        """For a calendar: each with its decision and its mission, not with its numbers."""
+        decided = self.filter(outcome=MissionRun.Outcome.DECIDED, local_date__gte=local_date)
+        return decided.select_related("mission").defer("situation", "flagged", "superseded", "done")
+
+    def in_short(self) -> models.QuerySet[MissionRun, Any]:
+        """What a month of history tells of each, oldest first; its long texts stay unread."""
+        return self.order_by("local_date", "opened_at").values(
+            "id",
+            "local_date",
+            "outcome",
+            mission_name=F("mission__name"),
+            word=F("feedback__word"),
+            action=F("decision__action"),
+            minutes=F("decision__workout_plan__duration_minutes"),
+            ridden_minutes=F("done__minutes"),
+        )
+
+    def by_month(self) -> dict[date, int]:
+        """How many there are in each month that has any, by the month's first day."""
+        months = self.order_by().annotate(month=TruncMonth("local_date")).values("month")
+        return dict(months.annotate(count=Count("local_date")).values_list("month", "count"))
+
+    def newest_decided(self, mission: Mission) -> MissionRun | None:
+        """With its mission; the brief its tester had last."""
+        decided = self.filter(mission=mission, outcome=MissionRun.Outcome.DECIDED)
+        return decided.select_related("mission__owner").order_by("-local_date").first()
 
     def unfinished(self) -> MissionRunQuerySet:
         return self.filter(outcome__in=MissionRun.OPEN)

@@ -4,7 +4,7 @@ What a file says is the run's own: the steps of its decision, and the thresholds
 """
 
 from coach.workout_files.formats import FORMATS, Format, Offer, offered
-from coach.workout_files.of_run import WorkoutFile, file_of
+from coach.workout_files.of_run import WorkoutFile, file_name, file_of, plan_of
 from coach.workout_files.prescribed import NotInThisFormat, NoWorkout, Prescribed
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "Offer",
     "Prescribed",
     "WorkoutFile",
+    "file_name",
     "file_of",
     "offered",
+    "plan_of",
 ]

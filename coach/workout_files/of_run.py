@@ -31,13 +31,13 @@ class WorkoutFile:
 
 def file_of(run: MissionRun, ext: str) -> WorkoutFile:
     """The same bytes each time it is asked for."""
-    athlete = _athlete(run)
-    workout = Prescribed(_plan(run), athlete.ftp, athlete.lthr)
+    plan, athlete = plan_of(run), _athlete(run)
+    workout = Prescribed(plan, athlete.ftp, athlete.lthr)
     why_not = refusal(workout, ext)
     if why_not is not None:
         raise NotInThisFormat(why_not)
     stamp = Stamp(
-        file_name=_name(run, workout.plan, ext),
+        file_name=file_name(run, plan, ext),
         serial_number=run.pk.int % MOST_SERIAL_NUMBERS + 1,
         made_at=run.finished_at,
     )
@@ -45,7 +45,10 @@ def file_of(run: MissionRun, ext: str) -> WorkoutFile:
     return WorkoutFile(stamp.file_name, chosen.media_type, chosen.write(workout, stamp))
 
 
-def _plan(run: MissionRun) -> WorkoutPlan:
+def plan_of(run: MissionRun) -> WorkoutPlan:
+    """What is to be ridden; raises NoWorkout where nothing is."""
+    if run.decision is None:
+        raise NoWorkout(NO_BRIEF)
     plan = Decision.model_validate(run.decision).workout_plan
     if plan is None or plan.duration_minutes == 0:
         raise NoWorkout(NO_RIDING)
@@ -54,14 +57,12 @@ def _plan(run: MissionRun) -> WorkoutPlan:
 
 def _athlete(run: MissionRun) -> AthleteFacts:
     """Of the morning the workout is of: a threshold found since then is none of it."""
-    if run.decision is None:
-        raise NoWorkout(NO_BRIEF)
     if run.situation is None:
         raise NoWorkout(FORGOTTEN)
     return stored_situations.read(run.situation).athlete
 
 
-def _name(run: MissionRun, plan: WorkoutPlan, ext: str) -> str:
+def file_name(run: MissionRun, plan: WorkoutPlan, ext: str) -> str:
     """Such as 2026-07-04-tempo.zwo, in ASCII whatever the workout is called."""
     called = slugify(plan.type)[:MOST_NAME].strip("-_") or "workout"
     return f"{run.local_date}-{called}.{ext}"

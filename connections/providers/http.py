@@ -54,6 +54,10 @@ class ProviderRefuses(ProviderUnavailable):
     reason = "refused"
 
 
+class NotShared(ProviderRefuses):
+    """One that the tester can mend at the provider: until then the token works for nothing."""
+
+
 UNREADABLE = "{provider} sent an answer we could not read."
 Params = Mapping[str, str | int]
 # Reading the certificates of the world takes longer than the rest of a request.

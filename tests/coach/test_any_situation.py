@@ -18,12 +18,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from coach import brief, prompts
+from coach import brief, brief_mail, prompts
 from coach.models import MissionRun, ModelCall
 from coach.replies import StageType
 from coach.situation import Fact, Situation
 from missions.models import Mission
-from notifications import mail
 from tests.coach.samples import IN_THE_BUNCH, reply
 from tests.factories import NOW, TODAY
 
@@ -146,8 +145,8 @@ def test_page_and_mail_can_be_made_of_any_situation(
     mission: Mission, situation: Situation, decision: dict[str, Any]
 ) -> None:
     run = of_a_day(mission, situation, decision)
-    context = brief.mail_context(run)
-    sent = mail.render("brief", context, timezone_name="Europe/Paris")
+    context = brief_mail.context(run)
+    sent = brief_mail.of(run)
     page = render_to_string(
         "lanterne/run.html",
         {

@@ -10,8 +10,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from accounts import artifacts
-from accounts.models import Artifact
-from coach import claims, record
+from accounts.models import Artifact, User
+from coach import claims, record, workout_picture
 from coach.models import Incident, MissionRun, ModelCall
 from missions.models import Mission
 from notifications.models import Notification
@@ -111,6 +111,31 @@ def test_tester_who_wants_no_mail_gets_none_of_a_decided_run(
     record.decided(claim, decision())
 
     assert (MissionRun.objects.get().outcome, mails()) == (Outcome.DECIDED, [])
+
+
+@pytest.mark.parametrize("wants", [True, False])
+def test_brief_or_its_absence_is_mailed_to_who_wants_briefs(
+    claim: claims.Claim[MissionRun], mission: Mission, *, wants: bool
+) -> None:
+    User.objects.update(wants_briefs=wants)
+    claim.row.mission.owner.refresh_from_db()
+
+    record.failed(claim, Kind.INVALID_REPLY, "Attempt 1: readiness 69 is below 70.")
+
+    alert = "alert", f"alert:{Incident.objects.get().pk}", ["ops@example.org"]
+    key = f"brief:{mission.pk}:2026-07-04"
+    told = [("no_brief", key, ["tester@example.org"])] if wants else []
+    assert mails() == [*told, alert]
+
+
+def test_brief_leaves_with_the_picture_of_its_workout(claim: claims.Claim[MissionRun]) -> None:
+    record.decided(claim, decision())
+
+    kept = Notification.objects.get().picture
+    plan = decision().workout_plan
+    assert plan is not None
+    assert kept is not None
+    assert bytes(kept) == workout_picture.png(plan)
 
 
 def test_operators_hear_of_a_failed_run_whose_tester_wants_no_mail(

@@ -274,7 +274,11 @@ def masked(got: Got, user: User) -> str:
         words = re.escape(notice.words)
         text = re.sub(rf"<(li|p)[^>]*>{words}</\1>\n?|- {words}\n", "", text)
     text = text.replace(user.email, "somebody")
-    text = re.sub(r"http://127\.0\.0\.1:\d+/check-in/[\w:-]+", "a link of one’s own", text)
+    text = re.sub(
+        r"http://127\.0\.0\.1:\d+/(?:check-in|mail/unsubscribe)/[\w:-]+",
+        "a link of one’s own",
+        text,
+    )
     return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a number", text)
 
 

@@ -94,7 +94,7 @@ def test_run_now_answers_a_fragment_that_asks_for_itself_again(
     page = answer.content.decode()
     assert answer.status_code == 200
     assert page.strip().startswith('<section class="card today" id="today"')
-    assert f'hx-get="{run_status(MissionRun.objects.get())}"' in page
+    assert f'hx-get="{run_status(MissionRun.objects.get())}?shown=' in page
     assert UNDER_WAY in page
     assert "<html" not in page
 

@@ -68,7 +68,7 @@ def test_bars_of_a_plan_without_steps_and_zones_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("span", "unit", "zone", "height_px"),
+    ("span", "unit", "zone", "height"),
     [
         ((55.0,), "pct_ftp", "Z1", 42),
         ((75.0,), "pct_ftp", "Z2", 58),
@@ -86,11 +86,11 @@ def test_bars_of_a_plan_without_steps_and_zones_are_none() -> None:
     ],
 )
 def test_bar_has_the_zone_and_the_height_of_its_target(
-    span: tuple[float, ...], unit: str, zone: str, height_px: int
+    span: tuple[float, ...], unit: str, zone: str, height: int
 ) -> None:
     (bar,) = workouts.bars(plan(step("steady", 3_600, *span, unit=unit)))
 
-    assert (bar.zone, bar.height_px, bar.width_pct) == (zone, height_px, 99.8)
+    assert (bar.zone, round(bar.left), bar.right, bar.width) == (zone, height, bar.left, 599)
 
 
 def test_bar_is_a_polygon_from_the_ground_to_its_two_heights() -> None:
@@ -125,12 +125,15 @@ def test_blocks_keep_repeats_together_and_add_watts() -> None:
     )
 
     assert list(told) == [
-        Block(1, [Line("warm-up", "10 min", "45 to 60 % of FTP", "99 to 132 W", "")]),
+        Block(1, [Line("warm-up", "Z1", "10 min", "45 to 60 % of FTP", "99 to 132 W", "")]),
         Block(
             4,
             [
-                Line("steady", "8:05 min", "98.6 to 103 % of FTP", "217 to 227 W", "Even power."),
-                Line("as you like", "40 s", "", "", ""),
+                Line(
+                    *("steady", "Z4", "8:05 min", "98.6 to 103 % of FTP", "217 to 227 W"),
+                    "Even power.",
+                ),
+                Line("as you like", "", "40 s", "", "", ""),
             ],
         ),
     ]

@@ -20,6 +20,7 @@ from coach import mornings, pace, stopping, tasks
 from coach.models import Incident, ModelCall, Reflection
 from coach.wrap_up import reflections
 from missions.models import BonusAward, EventProgress, Mission
+from notifications import unsubscribing
 from notifications.models import Notification
 from tests import factories
 from tests.coach.conftest import Message, Model
@@ -243,8 +244,10 @@ Keep one more day of strength for the end.
 See every stage: {site}/missions/{pk}/wrap-up
 
 --
-Lanterne Rouge, {site}/
-Sent once, because your mission is complete. Training guidance, not medical advice.
+You get this once, because your mission at Lanterne Rouge is complete: {site}/
+Training guidance, not medical advice.
+Stop these mails: {stop}
+Choose which mails you want: {site}/settings
 Sandbox: stand-in servers, invented data.
 """
 
@@ -255,14 +258,17 @@ def test_mail_tells_the_same_in_text_and_html(reflection: Reflection, model: Mod
     reflections.write(reflection.pk)
 
     mail = Notification.objects.get()
+    stop = unsubscribing.url(reflection.mission.owner, mail.kind)
     assert mail.text == MAIL.format(
-        story=STORY.strip(), site=site.SITE_URL, pk=reflection.mission_id
+        story=STORY.strip(), site=site.SITE_URL, pk=reflection.mission_id, stop=stop
     )
     shown = re.sub(r"<style>.*</style>|<[^>]+>", " ", mail.html, flags=re.DOTALL)
     words = " ".join(html.unescape(shown).split())
     for line in mail.text.splitlines():
         for part in re.split(r": |, ", line.removeprefix("- ")):
-            if part and not part.startswith(("http", "--", "Sent once")):
+            if part and not part.startswith(
+                ("http", "--", "You get this once", "Stop", "Choose which")
+            ):
                 assert part.rstrip(".").lower() in words.lower()
 
 
@@ -386,6 +392,15 @@ def test_no_log_line_tells_what_was_asked_or_answered(
 
 def test_no_mail_when_the_tester_wants_none(reflection: Reflection, model: Model) -> None:
     Mission.objects.update(is_brief_mailed=False)
+    model.decides(reply())
+
+    reflections.write(reflection.pk)
+
+    assert (Reflection.objects.get().outcome, Notification.objects.count()) == ("written", 0)
+
+
+def test_no_mail_to_a_tester_who_wants_no_look_back(reflection: Reflection, model: Model) -> None:
+    User.objects.update(wants_wrap_ups=False)
     model.decides(reply())
 
     reflections.write(reflection.pk)

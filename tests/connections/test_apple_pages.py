@@ -101,7 +101,10 @@ def test_upload_is_kept_on_disk_and_handed_to_a_worker(
     assert (row.file_name, row.size_bytes, row.status) == ("mine.xml", 13, Status.WAITING)
     assert incoming.path_of(row.stored_name).read_bytes() == b"<HealthData/>"
     assert published == [("connections.import_apple_health", [str(row.pk)])]
-    assert "reading mine.xml" in as_tester.get("/connections").content.decode().lower()
+    assert (
+        "mine.xml (13\xa0bytes) is here and waits"
+        in as_tester.get("/connections").content.decode().lower()
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from connections import attempts, slots
 from connections.models import Connection, FailureTally, SyncAttempt
 from connections.providers.base import Told
 from connections.providers.http import (
+    NotShared,
     ProviderBusy,
     ProviderError,
     ProviderRefuses,
     ProviderUnavailable,
     ReconnectNeeded,
 )
+from notifications.models import Notification
 from tests import factories
 from tests.connections.conftest import reload
 from tests.factories import NOW
@@ -29,6 +31,10 @@ OK, BROKEN = Connection.State.OK, Connection.State.BROKEN
 
 def attempt_of(connection: Connection) -> SyncAttempt:
     return SyncAttempt.objects.create(connection=connection, started_at=NOW)
+
+
+def mails_to(tester: User) -> list[Notification]:
+    return list(Notification.objects.filter(user=tester, kind="connection"))
 
 
 def left_on(connection: Connection) -> tuple[Any, ...]:
@@ -65,6 +71,50 @@ def test_failure_says_when_to_try_again_and_who_has_to_do_something(tester: User
     assert list(kept) == [(False, error.reason, str(error)) for error, _ in expected]
     tallies = dict(FailureTally.objects.values_list("reason", "count"))
     assert tallies == {"busy": 1, "unavailable": 2, "refused": 2, "reconnect": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ReconnectNeeded("Connect Strava again."), ["Connect Strava again."]),
+        (NotShared("The membership has ended."), ["The membership has ended."]),
+        (ProviderRefuses("Our operator has to mend that."), []),
+        (ProviderUnavailable("Gone."), []),
+        (ProviderBusy("Full."), []),
+    ],
+)
+def test_tester_is_mailed_what_needs_them_and_nothing_that_passes(
+    tester: User, error: ProviderError, told: list[str]
+) -> None:
+    source = factories.connection(tester)
+
+    attempts.failed(attempt_of(source), error)
+    attempts.failed(attempt_of(reload(source)), error)
+
+    assert [mail.text.splitlines()[2] for mail in mails_to(tester)] == told
+
+
+def test_source_that_broke_down_in_steps_is_one_mail_until_it_works_again(tester: User) -> None:
+    source = factories.connection(tester, failing_since=NOW - HOUR, last_error="Down.")
+
+    for _ in range(2):
+        attempts.failed(attempt_of(reload(source)), NotShared("The membership has ended."))
+        attempts.failed(attempt_of(reload(source)), ReconnectNeeded("Connect Strava again."))
+    assert len(mails_to(tester)) == 1
+    attempts.succeeded(attempt_of(reload(source)), Told(), is_whole=True)
+    attempts.failed(attempt_of(reload(source)), ReconnectNeeded("Connect Strava again."))
+
+    assert len(mails_to(tester)) == 2
+
+
+def test_what_an_older_consent_met_is_mailed_to_nobody(tester: User) -> None:
+    source = factories.connection(tester)
+    attempt = attempt_of(source)
+    Connection.objects.update(epoch=source.epoch + 1)
+
+    attempts.failed(attempt, ReconnectNeeded("Connect Strava again."))
+
+    assert mails_to(tester) == []
 
 
 def test_same_reason_is_told_once_while_it_lasts(tester: User) -> None:

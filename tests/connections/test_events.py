@@ -573,6 +573,8 @@ def test_access_that_ended_there_erases_what_came_from_it_and_says_so(
         Connection.State.BROKEN,
         consent.ENDED.format(label="Strava"),
     )
+    (mail,) = Notification.objects.filter(user=tester, kind="connection")
+    assert mail.text.splitlines()[:3] == ["Strava needs you.", "", after.last_error]
     assert (after.access_token, after.refresh_token, after.external_id) == ("", "", "")
     assert (after.last_success_at, after.epoch) == (None, connection.epoch + 1)
     assert [ride.source for ride in tester.rides.all()] == ["file"]

@@ -7,8 +7,8 @@ import time_machine
 from django.conf import LazySettings
 
 from connections.providers.http import (
+    NotShared,
     ProviderBusy,
-    ProviderRefuses,
     ProviderUnavailable,
     TokenRefused,
 )
@@ -159,7 +159,7 @@ def test_long_range_is_asked_for_in_spans_that_touch(scripted: Provider) -> None
     ("reply", "error", "words"),
     [
         (Reply(status=401), TokenRefused, "^Oura does not accept our access."),
-        (Reply(status=403), ProviderRefuses, "the membership has ended or the token lacks"),
+        (Reply(status=403), NotShared, "the membership has ended or the token lacks"),
         (Reply(status=429), ProviderBusy, "too many requests"),
         (Reply(status=426), ProviderUnavailable, r"^Oura did not take our request \(error 426\).$"),
         (Reply(status=500), ProviderUnavailable, "^Oura has trouble of its own just now.$"),
@@ -203,7 +203,7 @@ def test_account_of_another_shape_is_named(scripted: Provider) -> None:
     ("mode", "error"),
     [
         ("unauthorized", TokenRefused),
-        ("membership", ProviderRefuses),
+        ("membership", NotShared),
         ("rate_limited", ProviderBusy),
         ("server_error", ProviderUnavailable),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import time_machine
 from django.conf import LazySettings
 from django.conf import settings as django_settings
 from django.test import Client
@@ -33,6 +34,7 @@ from tests.connections.oura_visits import (
     opens,
 )
 from tests.connections.test_oauth import every_stored_text, everything_logged
+from tests.factories import NOW
 
 BELONGS_TO_ANOTHER = (
     "That Oura account belongs to somebody else here. "
@@ -237,6 +239,7 @@ def test_nothing_ticked_is_told_as_what_was_needed(
     assert not tester.connections.exists()
 
 
+@time_machine.travel(NOW + timedelta(hours=6), tick=True)  # the night is in by then
 def test_scope_that_can_be_missed_is_said_and_its_routes_are_not_asked(
     visit: OuraVisit, tester: User, as_tester: Client
 ) -> None:

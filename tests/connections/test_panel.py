@@ -108,12 +108,22 @@ def test_connection_says_its_state_and_the_next_step(
 @pytest.mark.parametrize(
     ("fields", "state", "words"),
     [
-        ({"status": Status.WAITING}, "pending", "reading export.zip"),
+        ({"status": Status.WAITING}, "pending", "export.zip waits to be read"),
         ({"status": Status.READING}, "pending", "reading export.zip"),
+        (
+            {"status": Status.READING, "bytes_read": 42, "bytes_total": 100},
+            "pending",
+            "reading export.zip, 42 %",
+        ),
+        (
+            {"status": Status.READING, "bytes_read": 100, "bytes_total": 100},
+            "pending",
+            "keeping what is new in export.zip",
+        ),
         ({"status": Status.FAILED, "error": "No export."}, "broken", "No export."),
         ({"status": Status.DONE, "days": 790}, "ok", "790 days imported"),
     ],
-    ids=["waiting", "reading", "failed", "done"],
+    ids=["waiting", "reading", "half read", "read", "failed", "done"],
 )
 def test_upload_says_its_state(
     tester: User, fields: dict[str, Any], state: str, words: str

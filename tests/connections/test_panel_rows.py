@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from connections import panel
-from connections.models import Connection
+from connections.models import Connection, RideFile
 from connections.panel import SourceState
 from connections.sources import Source
 from tests import factories
@@ -115,6 +115,24 @@ def test_source_that_needs_its_tester_has_the_one_button_that_mends_it(
     assert row.index("Connect Oura<") < row.index("Paste a token")
 
 
+def test_card_of_home_has_a_button_only_for_what_it_mends(as_tester: Client, tester: User) -> None:
+    connection = factories.connection(tester, last_success_at=NOW)
+    assert "<button" not in row_of(as_tester, "Strava", "/")
+
+    Connection.objects.update(last_error="Strava could not be reached.", failing_since=NOW)
+    assert forms_of(row_of(as_tester, "Strava", "/")) == [SYNC]
+
+    Connection.objects.update(state=Connection.State.BROKEN)
+    assert forms_of(row_of(as_tester, "Strava", "/")) == ["/connect/login/strava/"]
+
+    connection.delete()
+    assert "Send ride files" not in row_of(as_tester, "Ride files", "/")
+    RideFile.objects.create(
+        user=tester, file_name="ride.fit", size_bytes=1, uploaded_at=NOW, status="failed"
+    )
+    assert 'href="/connections/ride-files">Send ride files' in row_of(as_tester, "Ride files", "/")
+
+
 def test_token_is_asked_for_only_where_one_is_wanted(as_tester: Client, tester: User) -> None:
     assert 'action="/connections/oura/token' in as_tester.get("/connections").content.decode()
 
@@ -157,7 +175,8 @@ def test_fragment_announces_what_is_read_and_what_came_of_it(
         "Reading has ended.",
         "Reading has ended. Oura is not working.",
     ]
-    assert "data-announce" not in as_tester.get("/connections").content.decode()
+    for whole in ("/connections", "/connections/cards?quiet=1"):
+        assert "data-announce" not in as_tester.get(whole).content.decode()
 
 
 def test_night_that_is_waited_for_has_a_clock(as_tester: Client, tester: User) -> None:
@@ -323,5 +342,5 @@ def test_page_and_calls_together_are_limited_by_account(
     assert statuses == [302, 202] * 3
     assert (page.status_code, call.status_code) == (429, 429)
     assert page.headers["Retry-After"] == call.headers["Retry-After"] == "1800"
-    assert "Wait 30 minutes, then try again." in said(page.content.decode())
+    assert "Wait 30 minutes, then read it again." in said(page.content.decode())
     assert as_stranger.post(API_SYNC).status_code == 202

@@ -99,7 +99,7 @@ def test_each_ride_is_told_on_one_line_in_the_testers_own_time(
     page = words_of(as_tester.get(PAGE))
 
     assert (
-        '<b><time datetime="2026-07-04">Sat 4 July 2026</time>, 18:00</b> '
+        '<b><time datetime="2026-07-04">Saturday 4 July 2026</time>, 18:00</b> '
         '<span class="meta">Ride: 1 h 00 min, 28.8 km, 412 m up, NP 160 W</span>'
     ) in page
     assert f'href="{delete(one)}"' in page
@@ -120,7 +120,7 @@ def test_each_ride_is_told_on_one_line_in_the_testers_own_time(
 )
 def test_what_is_not_known_is_said_so(tester: User, fields: dict[str, Any], figures: str) -> None:
     told = figures.replace("~", "\N{NO-BREAK SPACE}")
-    assert RideInWords(ride(tester, **fields), "metric").figures == told
+    assert RideInWords(ride(tester, **fields)).figures == told
 
 
 def test_figures_are_in_the_units_of_the_tester(as_tester: Client, tester: User) -> None:
@@ -131,9 +131,7 @@ def test_figures_are_in_the_units_of_the_tester(as_tester: Client, tester: User)
 
 
 def test_sport_is_in_words(tester: User) -> None:
-    assert RideInWords(ride(tester, sport="MountainBikeRide"), "metric").sport == (
-        "Mountain bike ride"
-    )
+    assert RideInWords(ride(tester, sport="MountainBikeRide")).sport == ("Mountain bike ride")
 
 
 def test_rides_come_newest_first_twenty_to_a_page(as_tester: Client, tester: User) -> None:

@@ -5,6 +5,7 @@ import pytest
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts import formats
 from missions.fields import DatesField, PointsField, TargetsField, WeekField
 from missions.points import MOST_BONUSES, default_points_schema
 from tests.missions.pages import sent_by
@@ -236,3 +237,17 @@ def test_bonus_of_a_kind_that_does_not_exist_is_not_taken() -> None:
 
     assert sent.is_valid()
     assert sent.cleaned_data == {"points": {"flat": {"gc": 5, "breakaway": 8}}}
+
+
+def test_week_is_shown_from_its_readers_first_day_and_sent_from_monday() -> None:
+    form = type("F", (forms.Form,), {"week": WeekField()})()
+
+    with formats.written_for(formats.Reader(first_weekday=6)):
+        shown, target = str(form["week"]), form["week"].id_for_label
+
+    names = re.findall(
+        r'<label for="id_week_(\d)">(\w+)</label><input type="number" name="week_(\d)"', shown
+    )
+    assert names[:2] == [("6", "Sunday", "6"), ("0", "Monday", "0")]
+    assert [place for place, _, _ in names] == list("6012345")
+    assert target == "id_week_6"

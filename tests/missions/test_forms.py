@@ -251,7 +251,7 @@ def test_form_sent_as_it_was_shown_changes_nothing(tester: User) -> None:
             {f"weekday_minutes_{day}": "" for day in range(7)},
             {
                 "weekday_minutes": [
-                    "Give the minutes of each day, from Monday to Sunday; 0 for a day without time."
+                    "Give the minutes of each day of the week; 0 for a day without time."
                 ]
             },
         ),

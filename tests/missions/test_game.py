@@ -273,3 +273,27 @@ def test_game_asks_the_database_as_often_for_many_stages(
         told = game.standing(game.game_of(mission))
 
     assert len(told["stages"]) == days - 1
+
+
+def test_modes_count_how_every_stage_was_ridden_and_what_is_to_come(tester: User) -> None:
+    event = factories.mission(tester, state=Mission.State.EVENT_ACTIVE, event_start=TODAY)
+    first, second, third, *_ = event.stages.all()
+    progress.settle(event, first, StageRidden(RideMode.GC, "file:1", NOW), now=NOW)
+    progress.settle(event, second, StageRidden(RideMode.BREAKAWAY, "file:2", NOW), now=NOW)
+    progress.settle(event, third, None, now=NOW)
+
+    played = game.game_of(event)
+
+    still = played.stages_total - 3
+    assert played.modes == [
+        ("breakaway", "in the breakaway", 1),
+        ("gc", "for GC", 1),
+        ("rest", "missed", 1),
+        ("open", "still to come", still),
+    ]
+    assert [one.mode_words for one in played.stages[:4]] == [
+        "for GC",
+        "in the breakaway",
+        "missed",
+        "still to come",
+    ]

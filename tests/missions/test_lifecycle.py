@@ -237,8 +237,8 @@ def test_every_move_is_told_with_who_made_it_when_and_why(tester: User) -> None:
 
     assert told(mission) == [
         ("PREP", "TRAINING", "tester@example.org", "Started.", NOW),
-        ("TRAINING", "EVENT_ACTIVE", None, "The event begins on 3 August 2026.", on),
-        ("EVENT_ACTIVE", "MISSION_COMPLETE", None, "The event ended on 7 August 2026.", after),
+        ("TRAINING", "EVENT_ACTIVE", None, "The first day of the event has come.", on),
+        ("EVENT_ACTIVE", "MISSION_COMPLETE", None, "The last day of the event is over.", after),
     ]
 
 

@@ -585,7 +585,7 @@ def test_what_happened_is_told_on_the_page(as_tester: Client, tester: User) -> N
         "Training was started.",
         "<b>Event</b>",
         "4 July 2026, 07:30</time> Paris time, by the calendar",
-        "The event begins on 4 July 2026.",
+        "The first day of the event has come.",
     ):
         assert line in page
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections.providers.http import (
+    NotShared,
     ProviderBusy,
-    ProviderRefuses,
     ProviderUnavailable,
     TokenRefused,
     json_of,
@@ -169,7 +169,7 @@ def _raise_for(response: httpx2.Response) -> None:
         raise TokenRefused(f"Oura does not accept our access. Connect Oura again{_or_paste()}.")
     # Another token does not help, and once the membership is renewed this one works again.
     if response.status_code == 403:
-        raise ProviderRefuses(
+        raise NotShared(
             "Oura refuses to share your data: the membership has ended or the token lacks "
             "permission. Check both in the Oura app."
         )

@@ -73,7 +73,7 @@ def test_form_in_place_shows_what_was_said_and_the_run_that_begins(
     assert SENTENCE in page
     assert "The coach is thinking again" in page
     assert 'id="today" tabindex="-1" aria-labelledby="today-title" hx-swap-oob="true"' in page
-    assert f'hx-get="/runs/{run.pk}/status"' in page
+    assert f'hx-get="/runs/{run.pk}/status?shown=' in page
     assert "made again, with what you said" in page
     assert "<html" not in page
 
