@@ -1,12 +1,22 @@
 """Steps that the browser tests share: registering, signing in, the mailbox, the draft's row."""
 
 import json
+import re
 import sqlite3
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.processes import Service
+
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SMALL_PHONE: ViewportSize = {"width": 320, "height": 640}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+WIDTHS = [PHONE["width"], DESKTOP["width"]]
+WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
+# What the colour scheme can change; nothing else of a page is another in the dark.
+OF_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
 
 def register(page: Page, email: str, timezone: str = "") -> None:
@@ -24,7 +34,7 @@ def register(page: Page, email: str, timezone: str = "") -> None:
     page.wait_for_url("**/missions/new")
 
 
-def open_mail(page: Page, subject: str, email: str) -> None:
+def open_mail(page: Page, subject: str | re.Pattern[str], email: str) -> None:
     """Look into the mailbox until the mail to this address is there."""
     mail = page.get_by_role("listitem").filter(has_text=email).get_by_role("link", name=subject)
     for _ in range(20):
@@ -79,3 +89,36 @@ def lose_mail(service: Service, address: str) -> None:
             (json.dumps([address]),),
         )
     link.close()
+
+
+def size_of(width: int) -> ViewportSize:
+    return PHONE if width == PHONE["width"] else DESKTOP
+
+
+def faults(page: Page, **options: Any) -> list[str]:
+    """What axe has to say of the page as it is, in light and in dark; empty when all is well."""
+    found = []
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        result = Axe().run(page, options=options | (OF_COLOURS if scheme == "dark" else {}))
+        if result.violations_count:
+            found.append(f"{scheme}: {result.generate_report()}")
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def is_narrow(page: Page) -> bool:
+    """No sideways scrolling on a small phone; the page's own size afterwards."""
+    size = page.viewport_size
+    page.set_viewport_size(SMALL_PHONE)
+    is_wider = page.evaluate(WIDER_THAN_THE_WINDOW)
+    if size is not None:
+        page.set_viewport_size(size)
+    return not is_wider
+
+
+def check(page: Page) -> None:
+    """Accessible in both schemes, and no wider than a small phone."""
+    assert faults(page) == []
+    assert is_narrow(page)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.pages import open_mail, sign_in
+from tests.browser.pages import check, open_mail, sign_in
 from tests.processes import Service
 
 pytestmark = pytest.mark.browser
@@ -23,12 +22,6 @@ def phone(browser: Browser, service: Service) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
-
-
-def check(page: Page) -> None:
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth > window.innerWidth") is False
 
 
 def test_check_in_asks_the_coach_again_from_home_and_from_the_mail(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -14,14 +15,13 @@ from tests.processes import Service
 pytestmark = pytest.mark.browser
 
 SLOW_MS = 60_000
-EMAIL = "newcomer@example.org"
 
 
-@pytest.fixture
-def newcomer(browser: Browser, service: Service) -> Iterator[Page]:
+@pytest.fixture(params=pages.WIDTHS)
+def newcomer(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
     context = browser.new_context(
         base_url=service.url(""),
-        viewport={"width": 390, "height": 844},
+        viewport=pages.size_of(request.param),
         timezone_id="Pacific/Auckland",
         locale="en-NZ",
     )
@@ -30,19 +30,19 @@ def newcomer(browser: Browser, service: Service) -> Iterator[Page]:
 
 
 def test_newcomer_reads_a_first_brief_and_finds_its_mail(newcomer: Page, export: Path) -> None:
-    page = newcomer
-    register(page)
+    page, email = newcomer, f"newcomer-{uuid4().hex[:8]}@example.org"
+    register(page, email)
     make_mission(page)
     connect_strava(page)
     upload_export(page, export)
     read_brief(page)
-    find_mail(page)
+    find_mail(page, email)
 
 
-def register(page: Page) -> None:
+def register(page: Page, email: str) -> None:
     page.goto("/auth/register")
     expect(page.get_by_label("Time zone")).to_have_value("Pacific/Auckland")
-    pages.register(page, EMAIL)
+    pages.register(page, email)
 
 
 def make_mission(page: Page) -> None:
@@ -88,7 +88,7 @@ def read_brief(page: Page) -> None:
     assert page.evaluate("window.wasHereBefore") is True
 
 
-def find_mail(page: Page) -> None:
-    pages.open_mail(page, "Lanterne Rouge Daily Brief – Ride round the lake", EMAIL)
+def find_mail(page: Page, email: str) -> None:
+    pages.open_mail(page, "Lanterne Rouge Daily Brief – Ride round the lake", email)
     body = page.frame_locator("iframe")
     expect(body.get_by_text("Ride round the lake").first).to_be_visible()

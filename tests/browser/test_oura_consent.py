@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.pages import sign_in
-from tests.processes import Service
+from tests.processes import Service, running
 
 pytestmark = pytest.mark.browser
 
@@ -54,12 +54,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     ):
         environment.setenv("OURA_CONSENT_URL", f"{consent_host}/oauth/authorize")
         environment.setenv("OURA_CONSENT_HOSTS", identity_host)
-        service.start()
-        try:
-            service.wait_until_up()
+        with running(service):
             yield service
-        finally:
-            service.end()
 
 
 @pytest.fixture

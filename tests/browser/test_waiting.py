@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.pages import lose_mail, put_run, sign_in
+from tests.browser.pages import check, lose_mail, put_run, sign_in
 from tests.processes import Service
 
 pytestmark = pytest.mark.browser
@@ -16,11 +15,9 @@ pytestmark = pytest.mark.browser
 AWAY = "We cannot reach our records right now. Wait half a minute, then try again."
 
 
-@pytest.fixture(params=["light", "dark"])
-def phone(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=service.url(""), viewport={"width": 390, "height": 844}, color_scheme=request.param
-    )
+@pytest.fixture
+def phone(browser: Browser, service: Service) -> Iterator[Page]:
+    context = browser.new_context(base_url=service.url(""), viewport={"width": 390, "height": 844})
     page = context.new_page()
     sign_in(page)
     yield page
@@ -50,12 +47,6 @@ def unfinished(**values: Any) -> dict[str, Any]:
         "setbacks": 0,
         **values,
     }
-
-
-def check(page: Page) -> None:
-    result = Axe().run(page)
-    assert result.violations_count == 0, result.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth > window.innerWidth") is False
 
 
 def test_who_waits_for_the_night_can_have_the_brief_now(phone: Page, service: Service) -> None:

@@ -4,19 +4,15 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import pages
+from tests.browser.pages import DESKTOP, PHONE
 from tests.processes import Service
 
 pytestmark = pytest.mark.browser
 
 SLOW_MS = 60_000
-PHONE: ViewportSize = {"width": 390, "height": 844}
-SMALL_PHONE: ViewportSize = {"width": 320, "height": 640}
-DESKTOP: ViewportSize = {"width": 1280, "height": 800}
-WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > window.innerWidth"
 START = date.today() + timedelta(days=60)  # noqa: DTZ011  any day that is still to come
 END = START + timedelta(days=4)
 WEEK = (60, 0, 90, 60, 0, 180, 150)
@@ -105,17 +101,6 @@ def review_and_confirm(page: Page) -> None:
 # --- every page and state ----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def tester(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=service.url(""), viewport=DESKTOP, color_scheme=request.param
-    )
-    page = context.new_page()
-    pages.sign_in(page)
-    yield page
-    context.close()
-
-
 @pytest.fixture(scope="module")
 def desktop(browser: Browser, service: Service) -> Iterator[Page]:
     context = browser.new_context(base_url=service.url(""), viewport=DESKTOP)
@@ -146,36 +131,12 @@ def faults(page: Page) -> list[str]:
     found = []
     for size in (PHONE, DESKTOP):
         page.set_viewport_size(size)
-        result = Axe().run(page)
-        if result.violations_count:
-            found.append(result.generate_report())
-    page.set_viewport_size(SMALL_PHONE)
-    if page.evaluate(WIDER_THAN_THE_WINDOW):
-        found.append("wider than the window")
-    return found
+        found += pages.faults(page)
+    return found if pages.is_narrow(page) else [*found, "wider than the window"]
 
 
-def test_survey_is_accessible_and_narrow(tester: Page) -> None:
-    page, found = tester, dict[str, list[str]]()
-    page.goto("/missions/new")
-    found["new"] = faults(page)
-    page.get_by_role("button", name="Next").click()
-    expect(page.get_by_text("Please answer this.").first).to_be_visible()
-    found["unanswered"] = faults(page)
-    page.get_by_label("Name of the event").fill("Ronde van de Canary")
-    page.get_by_role("button", name="Next").click()
-    page.wait_for_url("**/days")
-    for slug in STEPS:
-        page.goto(page.url.rsplit("/", 1)[0] + f"/{slug}")
-        found[slug] = faults(page)
-    page.goto(page.url.rsplit("/", 1)[0] + "/discard")
-    found["discard"] = faults(page)
-
-    assert {name: words for name, words in found.items() if words} == {}
-
-
-def test_draft_is_accessible_and_narrow_in_every_state(tester: Page, service: Service) -> None:
-    page, found = tester, dict[str, list[str]]()
+def test_draft_is_accessible_and_narrow_in_every_state(desktop: Page, service: Service) -> None:
+    page, found = desktop, dict[str, list[str]]()
     ask(page)
     found["review"] = faults(page)
     page.set_viewport_size(DESKTOP)
