@@ -1,4 +1,5 @@
 import gc
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,9 @@ from django.test import Client
 
 from accounts.models import User
 from missions.models import Mission
-from tests import factories
+from tests import factories, migrated
 from tests.log_scan import _scan, the_log
-from tests.processes import Service
+from tests.processes import Service, running
 from tests.storage import bucket, configure, media, s3
 
 __all__ = ["_scan", "bucket", "configure", "media", "s3", "the_log"]
@@ -27,10 +28,30 @@ __all__ = ["_scan", "bucket", "configure", "media", "s3", "the_log"]
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """SQLite in a file: of two threads that write, one waits; in memory it would get an error."""
+    """A copy of a database that is migrated already.
+
+    SQLite in a file: of two threads that write, one waits; in memory it would get an error.
+    """
     database = connections.settings["default"]
     if connections["default"].vendor == "sqlite":
         database["TEST"]["NAME"] = Path(settings.VAR_DIR) / "tests.sqlite3"
+        migrated.copy_sqlite(database["TEST"]["NAME"])
+    else:
+        database["TEST"]["TEMPLATE"] = migrated.postgres_template()
+        # What a test wrote need not outlive the machine.
+        database["OPTIONS"]["options"] = "-c synchronous_commit=off"
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The copy is kept as it was put there; it goes with the run's folder."""
+    return connections["default"].vendor == "sqlite"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Whoever began the run takes away what its processes were given."""
+    if "DATABASE_URL" in os.environ and not hasattr(config, "workerinput"):
+        migrated.drop_postgres_template()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -169,10 +190,5 @@ def as_operator(db: None) -> Client:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The seeded sandbox as `make up` starts it: real processes, for the tests of one file."""
-    service = Service(tmp_path_factory.mktemp("service") / "var")
-    service.start()
-    try:
-        service.wait_until_up()
+    with running(Service(tmp_path_factory.mktemp("service") / "var")) as service:
         yield service
-    finally:
-        service.end()

@@ -38,6 +38,7 @@ os.environ.update(
     # The stand-in servers listen here while a test runs (see conftest.py).
     PORT=str(free_port()),
     OPERATOR_EMAILS="ops@example.org",
+    MAIL_WEBHOOK_SECRET="mail:hook",
     LOG_LEVEL="WARNING",
 )
 for _part in ("static", "broker/queue", "broker/control"):
@@ -49,5 +50,7 @@ for _real in (
     *("OURA_TOKEN_URL", "OURA_USES_BASIC_AUTH", "OURA_REVOKE_URL", "OURA_SCOPES"),
     "OURA_TAKES_PASTED_TOKENS",
     *("EMAIL_HOST", "EMAIL_BACKEND", "S3_BUCKET", "CLIENT_IP_HEADER", "REGISTRATION"),
+    *("EMAIL_SES_CONFIGURATION_SET", "SENDGRID_API_KEY", "SENDGRID_API_URL"),
+    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
 ):
     os.environ.pop(_real, None)

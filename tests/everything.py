@@ -18,6 +18,7 @@ from accounts import artifacts, audit, invitations, tokens
 from accounts.encryption import encrypt
 from accounts.models import Artifact, AuditEvent, DataExport, Ftp, User
 from coach.models import (
+    CalendarFeed,
     CheckIn,
     Feedback,
     Incident,
@@ -30,6 +31,7 @@ from coach.models import (
     RuleTally,
     TokenUse,
 )
+from coach.models.feeds import digest_of
 from connections import apple_uploads, ride_files
 from connections.models import (
     Connection,
@@ -48,7 +50,7 @@ from missions.models import Appeal, BonusAward, MissionEdit, MissionMove, RideMo
 from missions.progress import StageRidden
 from notifications import outbox
 from notifications.mail import Mail
-from notifications.models import Notification
+from notifications.models import Notification, StoppedAddress
 from tests import factories
 from tests.coach.samples import situation
 from tests.factories import NOW, TODAY
@@ -77,14 +79,19 @@ def _account(user: User) -> None:
     )
     tokens.issue(user, request, NOW)
     audit.record(AuditEvent.Kind.SIGNED_IN, user=user, request=request)
+    token = f"calendar-of-{user.pk}"
+    CalendarFeed.objects.create(user=user, digest=digest_of(token), token=token)
     user.groups.add(Group.objects.get_or_create(name="riders")[0])
     user.user_permissions.add(Permission.objects.order_by("pk")[0])
     outbox.enqueue(
         Notification.Kind.BRIEF,
-        Mail("Easy today", "Ride easy.", "<p>Ride easy.</p>"),
+        Mail("Easy today", "Ride easy.", "<p>Ride easy.</p>", b"\x89PNG"),
         dedupe_key=f"brief:{user.pk}",
         recipients=[user.email],
         user=user,
+    )
+    StoppedAddress.objects.create(
+        address=user.email, reason=StoppedAddress.Reason.BOUNCE, detail="550 no such mailbox"
     )
     export = DataExport.objects.create(
         user=user,

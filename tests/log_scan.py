@@ -26,7 +26,8 @@ FORMS = {
     ),
     "a code": (
         r"\b(?=[A-Z]*[2-7])[A-Z2-7]{32}\b|[?&](?:code|state|token)=\w"
-        r"|(?:/auth/(?:confirm|password-reset)|/check-in)/(?!sent\b|done\b)[\w:%-]{3}"
+        r"|(?:/auth/(?:confirm|password-reset)|/check-in|/mail/unsubscribe)/(?!sent\b|done\b)[\w:%-]{3}"
+        r"|/calendar/[\w-]{3,}\.ics"
     ),
     "a password": r"correct horse battery|a lantern in the rain",
     "an HRV value": r"\b(?:hrv|rmssd|sdnn)\w*\W{1,4}(?:(?:of|is|was)\W)?\d|\b52\.0625",

@@ -17,6 +17,7 @@ from typing import Literal
 import psycopg
 import pytest
 
+from tests import migrated
 from tests.environment import free_port
 
 PATIENCE_S = 60
@@ -108,18 +109,35 @@ def _template() -> Path:
     return data
 
 
+def _migrated() -> Path:
+    """A data directory with a database that is migrated already, made once a run."""
+    folder = Path(os.environ["LANTERNE_TEST_DIR"]) / "migrated-cluster"
+    with migrated.once("migrated-cluster"):
+        if not (folder / "data").exists():
+            made = Cluster(folder.with_name("cluster-being-migrated"))
+            made.start()
+            migrated.migrate(DATABASE_URL=made.create())
+            made.stop()
+            made.folder.rename(folder)
+    return folder / "data"
+
+
 class Cluster:
     """One server with its data directory and its socket in `folder`, not started yet."""
 
-    def __init__(self, folder: Path, *, is_fresh: bool = True) -> None:
-        """`is_fresh` False: the data directory is there already, or is put there by a restore."""
+    def __init__(self, folder: Path, *, is_fresh: bool = True, is_migrated: bool = False) -> None:
+        """`is_fresh` False: the data directory is there already, or is put there by a restore.
+
+        `is_migrated`: the database is in it, with our tables and no row.
+        """
         self.folder, self.port = folder, free_port()
         self.data, self.log = folder / "data", folder / "log"
         self.options: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
         hand_to_server(folder)
         if is_fresh:
-            subprocess.run(["cp", "-a", str(_template()), str(self.data)], check=True)
+            source = _migrated() if is_migrated else _template()
+            subprocess.run(["cp", "-a", str(source), str(self.data)], check=True)
 
     def start(self, options: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
         """`options` go on top of the quick ones and are kept for the next start."""

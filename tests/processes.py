@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from django.conf import settings
 
+from tests import migrated
 from tests.environment import free_port
 from tests.log_scan import kinds_in
 
@@ -25,12 +26,16 @@ PATIENCE_S = 300
 class Service:
     """One `manage.py up`, with its own folder and port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_empty: bool = False) -> None:
+        """`is_empty`: with no database yet; else with one that is migrated and has no row."""
         self.folder, self.port = folder, free_port()
-        self.output = folder.parent / "output"
+        self.output, self.is_empty = folder.parent / "output", is_empty
 
     def start(self) -> None:
         self.require_private_output()
+        database = self.folder / "lanterne.sqlite3"
+        if not self.is_empty and not database.exists():
+            migrated.copy_sqlite(database)
         with self.output.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -115,3 +120,13 @@ class Service:
     def children(self) -> list[int]:
         pids: list[int] = json.loads((self.folder / "children.json").read_text())
         return pids
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Service]:
+    service.start()
+    try:
+        service.wait_until_up()
+        yield service
+    finally:
+        service.end()

@@ -34,7 +34,7 @@ PROMPTS = sorted(path.name for path in ROOT.glob("prompts/*.md"))
 MAILS = sorted(
     path.name
     for path in ROOT.glob("templates/email/*")
-    if not path.match("*.subject.txt") and path.name != "_workout.html"
+    if not path.match("*.subject.txt") and path.name not in {"_workout.html", "_next.txt"}
 )
 SECRETS = {
     "a token of Oura": ("a token", "oura-sandbox-test"),
@@ -48,6 +48,8 @@ SECRETS = {
     "a link that confirms": ("a code", f"/auth/confirm/{signing.dumps(1)}"),
     "a link that resets": ("a code", "/auth/password-reset/1-c0ffee-0123456789"),
     "a link of a brief": ("a code", f"/check-in/{signing.dumps(1)}"),
+    "a link that unsubscribes": ("a code", f"/mail/unsubscribe/{signing.dumps(1)}"),
+    "an address of a calendar": ("a code", "/calendar/9fQk-_x.ics"),
     "a password": ("a password", "correct horse battery"),
     "an HRV as JSON": ("an HRV value", '{"hrv_ms": 48.5}'),
     "an HRV in words": ("an HRV value", "HRV of 57 ms"),
@@ -168,6 +170,7 @@ def test_place_is_told_and_the_secret_is_not(the_log: Scan) -> None:
 FILLED_IN = {
     "len(messages) - sent",
     "reason",
+    "reason.label",
     "model",
     "error.kind",
     "type(told).__name__",

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from tests import migrated
 from tests.faults.machine import Machine
 from tests.redis_server import NONE_HERE, Redis
 
@@ -89,7 +89,7 @@ def copy_of_the_tests_database(folder: Path) -> str:
     connection.close()
     if connection.vendor == "sqlite":
         if name.name.startswith("tests."):
-            copy_file(name, folder / "lanterne.sqlite3")
+            migrated.copy_file(name, folder / "lanterne.sqlite3")
         return ""
     server, _, usual = os.environ["DATABASE_URL"].rpartition("/")
     copy = f"machine_{os.getpid()}"
@@ -98,12 +98,6 @@ def copy_of_the_tests_database(folder: Path) -> str:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server_itself:
         server_itself.execute(f'CREATE DATABASE "{copy}" {template}')
     return f"{server}/{copy}"
-
-
-def copy_file(name: Path, to: Path) -> None:
-    link = sqlite3.connect(name)
-    link.execute("VACUUM INTO ?", [str(to)])
-    link.close()
 
 
 def drop(database_url: str) -> None:

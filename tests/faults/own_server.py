@@ -44,8 +44,8 @@ class OwnServers:
             redis.start()
             self.redis_url = redis.url()
 
-    def cluster(self) -> Cluster:
-        cluster = Cluster(own_folder("lanterne-pg-"))
+    def cluster(self, *, is_migrated: bool = False) -> Cluster:
+        cluster = Cluster(own_folder("lanterne-pg-"), is_migrated=is_migrated)
         self.left.callback(cluster.remove)
         cluster.start()
         return cluster

@@ -25,8 +25,8 @@ RUNS = 20
 def test_all_runs_finish_once_and_the_web_says_503_meanwhile(
     own_servers: OwnServers, tmp_path: Path
 ) -> None:
-    cluster = own_servers.cluster()
-    machine = own_servers.machine(tmp_path / "machine", cluster.create())
+    cluster = own_servers.cluster(is_migrated=True)
+    machine = own_servers.machine(tmp_path / "machine", cluster.url())
     missions = machine.testers(RUNS)
     home = Browser(machine, missions[0].owner)
     assert home.get("/").status_code == 200

@@ -21,7 +21,7 @@ THREADS = 16
 
 @pytest.fixture
 def cluster(own_servers: OwnServers) -> Cluster:
-    return own_servers.cluster()
+    return own_servers.cluster(is_migrated=True)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def proxy(cluster: Cluster) -> Iterator[Proxy]:
 def test_next_query_of_web_and_worker_works(
     own_servers: OwnServers, cluster: Cluster, proxy: Proxy, tmp_path: Path
 ) -> None:
-    through = cluster.create().replace(f":{cluster.port}/", f":{proxy.port}/")
+    through = cluster.url().replace(f":{cluster.port}/", f":{proxy.port}/")
     machine = own_servers.machine(tmp_path / "machine", through)
     first, second = machine.testers(2, due_ago=None)
     home = Browser(machine, first.owner)

@@ -29,9 +29,9 @@ class Lost:
 
     def __init__(self, own: OwnServers, folder: Path) -> None:
         self.own, self.folder, self.backups = own, folder, folder / "backups"
-        self.cluster = own.cluster()
+        self.cluster = own.cluster(is_migrated=True)
         self.backups.mkdir()
-        self.machine = own.machine(folder / "machine", self.cluster.create())
+        self.machine = own.machine(folder / "machine", self.cluster.url())
         self.stays = self.machine.tester()
         self.leaves = self.machine.tester()
         self.later = self.machine.tester(due_ago=None)
