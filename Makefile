@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Without an .env the sandbox is on; single variables of the environment still replace a stand-in.
 SANDBOX_ON := $(if $(wildcard .env),,SANDBOX=1 DEBUG=1)
 
-.PHONY: up test test-services test-browser check lock bench clean
+.PHONY: up test test-services test-browser check lock bench screenshots lighthouse clean
 
 up: $(VENV)/run.stamp
 	@$(SANDBOX_ON) exec $(RUN) manage.py up
@@ -80,5 +80,19 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	DEBUG=1 SANDBOX=1 $(RUN) -m bench
 
+# Every page at two widths and in both schemes, and every mail, into docs/screenshots/.
+screenshots: $(VENV)/dev.stamp
+	@$(RUN) -m tests.browser
+	$(RUN) -m tests.browser.screenshots
+
+# Home on a phone, as Lighthouse sees it, into docs/lighthouse.md. The one thing that needs node.
+lighthouse: $(VENV)/dev.stamp tools/lighthouse/node_modules
+	@$(RUN) -m tests.browser
+	$(RUN) -m bench.lighthouse
+
+tools/lighthouse/node_modules: tools/lighthouse/package-lock.json
+	npm ci --prefix tools/lighthouse --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 clean:
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) var tools/lighthouse/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -23,10 +23,11 @@ BENCHMARKS = {
     "Dispatch: a million missions and their mornings": "bench.dispatch",
     "Workers: runs an hour with a slow model": "bench.workers",
     "Web: Home and the API with long histories": "bench.home",
+    "Web: each page with a long history": "bench.pages",
     "Game: the best line over 21 stages": "bench.best_line",
     "Coach: the scenarios put to the stand-in model": "bench.evaluate",
 }
-ON_SERVICES = ("bench.refresh", "bench.dispatch", "bench.workers", "bench.home")
+ON_SERVICES = ("bench.refresh", "bench.dispatch", "bench.workers", "bench.home", "bench.pages")
 HERE = {
     "DATABASE_URL": "postgres://postgres@127.0.0.1:5432/postgres",
     "REDIS_URL": "redis://127.0.0.1:6379/9",

@@ -16,12 +16,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import django
@@ -34,6 +34,7 @@ RUNS_EACH = int(os.environ.get("BENCH_RUNS_EACH", "10000" if ON_A_SERVER else "1
 TESTERS = int(os.environ.get("BENCH_TESTERS", "50"))
 # The newest have all they ever had; of those before only the decision is kept.
 WHOLE = 180
+SOURCE_DAYS = 730
 AT_ONCE = 2_000
 REQUESTS = 200
 A_SECOND = 80
@@ -86,14 +87,14 @@ def report() -> int:
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
-    began = time.perf_counter()
+    began = perf_counter()
     fill()
     call_command("collectstatic", verbosity=0, interactive=False)
     print(
         f"{TESTERS} testers with {RUNS_EACH:,} runs each, {connection.vendor}, "
-        f"filled in {time.perf_counter() - began:.0f} s"
+        f"filled in {perf_counter() - began:.0f} s"
     )
-    asked = {name: requests_of(name) for name in PATHS}
+    asked = {name: requests_of(name, path) for name, path in PATHS.items()}
     most = max(queries(requests) for requests in asked.values())
     for name, requests in asked.items():
         print(f"{name:<22} {queries(requests):>3} queries")
@@ -130,7 +131,7 @@ def percentile(times_s: list[float], pct: int) -> float:
 # --- What stands in the tables -------------------------------------------------------------------
 
 
-def fill() -> None:
+def fill(testers: int = TESTERS) -> None:
     from django.utils import timezone  # noqa: PLC0415  as above
 
     from accounts.models import User  # noqa: PLC0415  as above
@@ -142,7 +143,7 @@ def fill() -> None:
     now = timezone.now()
     today = now.date()
     decided = {"outcome": "decided", "trigger": "schedule", "decision": reply()}
-    for number in range(TESTERS):
+    for number in range(testers):
         user = User.objects.create(email=f"{number}@example.org", health_consent_at=now)
         mission = Mission.objects.create(
             owner=user,
@@ -168,7 +169,45 @@ def fill() -> None:
                 )
                 for ago in range(first, min(first + AT_ONCE, RUNS_EACH))
             )
+        fill_sources(user, today)
     vacuum()
+
+
+def fill_sources(user: Any, today: date) -> None:
+    """Two years of rides from files and of nights from Oura, one each day."""
+    from connections.models import Night, Ride  # noqa: PLC0415  as above
+
+    days = [today - timedelta(days=ago) for ago in range(1, SOURCE_DAYS + 1)]
+    Ride.objects.bulk_create(
+        Ride(
+            user=user,
+            source="file",
+            external_id=f"{day}",
+            started_at=datetime.combine(day, time(16), tzinfo=UTC),
+            local_date=day,
+            sport="Ride",
+            duration_s=3600,
+            elapsed_s=3700,
+            distance_m=29_000,
+            np_w=150 + day.day,
+            average_power_w=150.0,
+            has_power_meter=True,
+        )
+        for day in days
+    )
+    Night.objects.bulk_create(
+        Night(
+            user=user,
+            source="oura",
+            local_date=day,
+            asleep_s=7 * 3600 + day.day * 60,
+            hrv_ms=45 + day.day % 9,
+            hrv_kind="rmssd",
+            resting_hr_bpm=48 + day.day % 5,
+        )
+        for day in days
+    )
+    user.ftps.create(effective_date=days[-1], power_w=240)
 
 
 def vacuum() -> None:
@@ -178,7 +217,7 @@ def vacuum() -> None:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
             cursor.execute("SELECT pg_total_relation_size('coach_missionrun')")
-            print(f"the runs take {cursor.fetchone()[0] / (TESTERS * RUNS_EACH):,.0f} bytes each")
+            print(f"the runs take {cursor.fetchone()[0] / 1e6:,.0f} MB")
 
 
 # --- Who asks ------------------------------------------------------------------------------------
@@ -191,7 +230,7 @@ PATHS = {
 }
 
 
-def requests_of(name: str) -> list[Asked]:
+def requests_of(name: str, path: str) -> list[Asked]:
     """The same address asked for by each tester, for what is theirs."""
     from django.conf import settings  # noqa: PLC0415  as above
     from django.test import Client, RequestFactory  # noqa: PLC0415
@@ -204,15 +243,16 @@ def requests_of(name: str) -> list[Asked]:
     asked = []
     for user in User.objects.order_by("pk"):
         run = MissionRun.objects.filter(mission__owner=user).order_by("-local_date")[0]
-        path = PATHS[name].format(mission=run.mission_id, run=run.pk)
-        if path.startswith("/api"):
+        month = f"{run.local_date - timedelta(days=RUNS_EACH // 2):%Y-%m}"
+        there = path.format(mission=run.mission_id, run=run.pk, month=month)
+        if there.startswith("/api"):
             pair = tokens.issue(user, RequestFactory().get("/"), timezone.now())
             header = f"Authorization: Bearer {pair.access}"
         else:
             browser = Client()
             browser.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
             header = f"Cookie: sessionid={browser.cookies['sessionid'].value}"
-        asked.append(Asked(name, path, header))
+        asked.append(Asked(name, there, header))
     return asked
 
 
@@ -272,7 +312,7 @@ async def until_it_answers() -> None:
 
 async def ask(one: Asked) -> float:
     """Seconds until the whole answer was there."""
-    began = time.perf_counter()
+    began = perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
     writer.write(
         f"GET {one.path} HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n{one.header}\r\n"
@@ -282,7 +322,7 @@ async def ask(one: Asked) -> float:
     writer.close()
     if b" 200 " not in answer[:20]:
         raise SystemExit(f"{one.path}: {answer[:60]!r}")
-    return time.perf_counter() - began
+    return perf_counter() - began
 
 
 async def one_after_the_other(requests: list[Asked]) -> list[float]:
@@ -297,18 +337,18 @@ class Many:
 
 async def all_at_once(requests: list[Asked], *, each: int) -> Many:
     """Each tester asks again as soon as the answer is there."""
-    began = time.perf_counter()
+    began = perf_counter()
     told = await asyncio.gather(*(one_after_the_other([one] * each) for one in requests))
     times_s = [time_s for times_s in told for time_s in times_s]
-    return Many(times_s, len(times_s) / (time.perf_counter() - began))
+    return Many(times_s, len(times_s) / (perf_counter() - began))
 
 
 async def at_a_pace(requests: list[Asked]) -> list[float]:
     """A new request every 1/80 s, whether the ones before are answered or not."""
     waiting = []
-    began = time.perf_counter()
+    began = perf_counter()
     for number in range(A_SECOND * FOR_S):
-        await asyncio.sleep(max(0, began + number / A_SECOND - time.perf_counter()))
+        await asyncio.sleep(max(0, began + number / A_SECOND - perf_counter()))
         waiting.append(asyncio.create_task(ask(requests[number % len(requests)])))
     return await asyncio.gather(*waiting)
 
