@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 from pytest_django import DjangoDbBlocker
 
+from accounts import throttle
 from tests.browser import world
 from tests.browser.pages import SMALL_PHONE, WIDER_THAN_THE_WINDOW, check, faults
 from tests.browser.places import PLACES, Place
@@ -69,8 +70,10 @@ def test_page_is_accessible_and_narrow(
 def test_page_of_an_error_is_accessible_and_narrow(page: Page, name: str) -> None:
     """A developer's machine shows its own pages in their place, so ours are put there."""
 
+    told = {"wait": "5 minutes", "words": throttle.WORDS["run"]}
+
     def answer(route: Route) -> None:
-        route.fulfill(body=render_to_string(f"{name}.html"), content_type="text/html")
+        route.fulfill(body=render_to_string(f"{name}.html", told), content_type="text/html")
 
     page.route("**/broken-on-purpose", answer)
     page.goto("/broken-on-purpose")
