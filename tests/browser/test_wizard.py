@@ -135,6 +135,27 @@ def faults(page: Page) -> list[str]:
     return found if pages.is_narrow(page) else [*found, "wider than the window"]
 
 
+def test_survey_is_accessible_and_narrow(desktop: Page) -> None:
+    page, found = desktop, dict[str, list[str]]()
+    page.goto("/missions/new")
+    found["new"] = faults(page)
+    page.set_viewport_size(PHONE)
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("Please answer this.").first).to_be_visible()
+    found["unanswered"] = faults(page)
+    page.set_viewport_size(PHONE)
+    page.get_by_label("Name of the event").fill("Ronde van de Canary")
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url("**/days")
+    for slug in STEPS:
+        page.goto(page.url.rsplit("/", 1)[0] + f"/{slug}")
+        found[slug] = faults(page)
+    page.goto(page.url.rsplit("/", 1)[0] + "/discard")
+    found["discard"] = faults(page)
+
+    assert {name: words for name, words in found.items() if words} == {}
+
+
 def test_draft_is_accessible_and_narrow_in_every_state(desktop: Page, service: Service) -> None:
     page, found = desktop, dict[str, list[str]]()
     ask(page)
